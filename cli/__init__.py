@@ -1,0 +1,1 @@
+"""The `dr` command: parse, dispatch, report. All retrieval happens in `core`."""

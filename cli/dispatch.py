@@ -1,0 +1,123 @@
+"""From a recipe file to the stage that runs it: load, make unless up to date, hold the gate, report."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli import console
+from cli.stages import Stage
+from core.errors import ArtifactError, DrError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running one recipe gave."""
+
+    stage: str
+    out: Path
+    made: bool
+    """False when it was up to date."""
+    seconds: float
+    manifest: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        return "made" if self.made else "up to date"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "stage": self.stage,
+            "out": str(self.out),
+            "status": self.status,
+            "seconds": round(self.seconds, 3),
+            "digest": self.manifest["digest"],
+            "stats": self.manifest["stats"],
+        }
+
+
+def run(stage: Stage, path: Path, overrides: list[str], *, dry_run: bool, force: bool, as_json: bool) -> None:
+    """Run one recipe and print its result."""
+    from core.recipe import load
+
+    recipe = load(path, stage.recipe_model(), overrides)
+    if dry_run:
+        return show(stage, recipe, force=force, as_json=as_json)
+    if stage.answers:
+        stage.module().run(recipe)
+        return None
+    outcome = make(stage, recipe, force=force)
+    return finish(outcome.as_dict(), result(outcome), lambda: hold_gate(stage, recipe), as_json=as_json)
+
+
+def finish(fields: dict[str, Any], text: str, gate: Callable[[], None], *, as_json: bool) -> None:
+    """Print a result, then hold it against its gate; as JSON, both are in the one object."""
+    if not as_json:
+        console.emit(text)
+    try:
+        gate()
+    except DrError as error:
+        error.result = fields
+        raise
+    if as_json:
+        console.emit_json(**fields)
+
+
+def make(stage: Stage, recipe: Any, *, force: bool = False) -> Outcome:
+    """Make the recipe's artifact unless it is up to date."""
+    from core import artifact
+
+    started = time.monotonic()
+    made = artifact.make(recipe, lambda recipe, work: stage.module().run(recipe, work), force=force)
+    outcome = Outcome(stage.name, recipe.out, made, time.monotonic() - started, artifact.read(recipe.out))
+    log.info("%s: %s %s (%.1f s)", stage.name, outcome.status, recipe.out, outcome.seconds)
+    return outcome
+
+
+def hold_gate(stage: Stage, recipe: Any) -> None:
+    """Hold a finished artifact against what its recipe demands.
+
+    Raises:
+        GateFailed: it misses; the artifact stays.
+    """
+    if stage.name == "eval":
+        stage.module().gate(recipe)
+
+
+def result(outcome: Outcome) -> str:
+    """What stdout shows of an outcome: the scores of an evaluation, otherwise the artifact's path."""
+    if outcome.stage != "eval":
+        return str(outcome.out)
+    stats = outcome.manifest["stats"]
+    scores = console.table(("measure", "score"), list(stats["measures"].items()))
+    return f"{scores}\n\n{stats['queries']:,} judged queries, {stats['missing']:,} without a hit"
+
+
+def prospect(stage: Stage, recipe: Any, *, force: bool) -> str:
+    """What would be done with this recipe now, in words."""
+    from core import artifact
+
+    if not stage.answers:
+        return artifact.prospect(recipe, force=force)
+    try:
+        artifact.check_inputs(recipe)
+    except ArtifactError as error:
+        return f"stop: {error.what} ({error.where})"
+    return f"start `core.{stage.name}.{stage.verb}` and answer until stopped"
+
+
+def show(stage: Stage, recipe: Any, *, force: bool, as_json: bool) -> None:
+    """Print the resolved recipe and what would be done, and do nothing."""
+    from core.recipe import dump
+
+    would = prospect(stage, recipe, force=force)
+    if as_json:
+        console.emit_json(recipe=recipe.model_dump(mode="json"), would=would)
+    else:
+        console.emit(dump(recipe).rstrip())
+        log.info("would %s", would)

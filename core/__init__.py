@@ -1,0 +1,1 @@
+"""data -> embed -> index -> serve / eval. Stages meet on disk, through artifacts; see `core.artifact`."""

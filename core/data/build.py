@@ -1,0 +1,110 @@
+"""`dr data build`: from a source to a checked BEIR folder.
+
+Queries and judgements are small and come first: they are held in memory, and their faults show at once.
+Documents then pass through one by one.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from core import artifact
+from core.data import bad_rows, clean, judgements
+from core.data.bad_rows import BadRows
+from core.data.documents import Documents
+from core.data.limit import Limit
+from core.data.recipe import Clean, Recipe
+from core.data.source import Source, opened
+from core.errors import DataError
+from core.formats import beir
+from core.formats.rows import BadRow, Found
+from core.types import Qrels, Query
+
+REJECTED = "rejected.jsonl"
+DUPLICATES = "duplicates.jsonl"
+
+
+def run(recipe: Recipe, work: artifact.Work) -> None:
+    """Fill `work` with the corpus of the recipe's source.
+
+    Raises:
+        DataError: the source cannot be read, has bad rows under `on_bad_row: fail`, or leaves nothing to write.
+    """
+    source = opened(recipe.source)
+    with bad_rows.opened(recipe.on_bad_row, work.path / REJECTED) as bad:
+        found = _queries(source, recipe.clean, bad)
+        queries = [query.item for query in found]
+        judged = judgements.read(source, {query.id for query in queries}, bad)
+        limit = Limit(recipe.limit, queries, judged) if recipe.limit else None
+        documents = Documents(recipe, {judgement.document_id for judgement in judged}, limit)
+        work.stats["documents"] = beir.write_documents(work.path, documents.stream(source, bad))
+        bad.settle()
+        there = judgements.of_documents(judged, documents.pieces, bad)
+    if not work.stats["documents"]:
+        raise _nothing_left(bad)
+    lost = judgements.queries_left_without(judged, there)
+    kept = [judgement for judgement in there if judgement.query_id not in lost]
+    _write_queries(work, [query for query in queries if query.id not in lost])
+    _write_judgements(work, judgements.by_split(kept, recipe.split, recipe.seed), documents.pieces)
+    work.stats |= {
+        "dropped_queries": len(lost),
+        "source_documents": documents.num_read,
+        "bad_rows": dict(bad.counts),
+        "duplicates": _write_duplicates(work.path, documents),
+        "documents_cut": documents.num_cut,
+        "judgements_added_by_cutting": sum(len(documents.pieces[judgement.document_id]) - 1 for judgement in kept),
+        "fields": {
+            "documents": _told(documents.fields),
+            "queries": _told(Counter((query.id_field, query.text_field) for query in found)),
+        },
+    }
+
+
+def _queries(source: Source, how: Clean | None, bad: BadRows) -> list[Found[Query]]:
+    kept: dict[str, Found[Query]] = {}
+    for found in source.queries(bad):
+        query = clean.query(found.item, how) if how else found.item
+        if query.id in kept:
+            what = f"the query id `{query.id}` is used before, at {kept[query.id].where}"
+            bad(BadRow("duplicate id", what, where=found.where, row=query.text))
+        elif not query.text.strip():
+            bad(BadRow("empty query", f"query `{query.id}` is empty", where=found.where, row=found.item.text))
+        else:
+            kept[query.id] = found._replace(item=query)
+    bad.settle()
+    return list(kept.values())
+
+
+def _nothing_left(bad: BadRows) -> DataError:
+    reasons = ", ".join(f"{count} × {reason}" for reason, count in bad.counts.items())
+    return DataError(f"no document is left: {reasons}", hint="`on_bad_row: fail` shows the first rows")
+
+
+def _write_queries(work: artifact.Work, queries: Sequence[Query]) -> None:
+    work.stats["queries"] = beir.write_queries(work.path, queries) if queries else 0
+
+
+def _write_judgements(work: artifact.Work, splits: Mapping[str, Qrels], pieces: Mapping[str, Sequence[str]]) -> None:
+    work.stats["judgements"] = {
+        name: beir.write_qrels(work.path, name, judgements.of_pieces(qrels, pieces)) for name, qrels in splits.items()
+    }
+    work.stats["judged_queries"] = {name: len(qrels) for name, qrels in splits.items()}
+
+
+def _write_duplicates(folder: Path, documents: Documents) -> int:
+    if documents.duplicates.count:
+        with (folder / DUPLICATES).open("wb") as file:
+            for identifier, first in documents.duplicates.pairs(beir.read_documents(folder)):
+                file.write(orjson.dumps({"id": identifier, "first": first}, option=orjson.OPT_APPEND_NEWLINE))
+    return documents.duplicates.count
+
+
+def _told(fields: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """How often the id, and how often the text, stood under which name."""
+    told: dict[str, Counter[str]] = {"id": Counter(), "text": Counter()}
+    for (id_field, text_field), count in fields.items():
+        told["id"][id_field] += count
+        told["text"][text_field] += count
+    return {name: dict(counts) for name, counts in told.items()}

@@ -1,0 +1,157 @@
+"""Score a system against judgements; nothing that did not really happen becomes a number.
+
+run.trec          the hits, best first
+per_query.jsonl   {"query_id", measure: score, …}, one judged query a line
+scores.json       {"measures": means, "queries": …, "missing": …}
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from core import artifact
+from core.artifact import Work
+from core.errors import ContractError, GateFailed
+from core.eval import measures
+from core.eval.names import parse
+from core.eval.recipe import Expectation, Recipe, RunFile, SearchIndex
+from core.formats import beir, trec
+from core.retrieval.spec import Backend, Hybrid, Method
+from core.types import Hit, Qrels, Run
+
+log = logging.getLogger(__name__)
+
+SHOWN = 3
+
+
+def run(recipe: Recipe, work: Work) -> None:
+    """Index or run, queries and judgements -> scores."""
+    qrels = beir.read_qrels(recipe.data, recipe.split)
+    found = {query_id: _kept(query_id, hits, recipe) for query_id, hits in _hits(recipe, qrels).items()}
+    _check_queries_meet(found, qrels)
+    _check_documents_meet(found, qrels, recipe)
+    names = [parse(name) for name in recipe.measured()]
+    per_query = measures.per_query(names, qrels, found)
+    scores = {
+        "measures": {str(name): sum(row[str(name)] for row in per_query.values()) / len(per_query) for name in names},
+        "queries": len(per_query),
+        "missing": sum(not found.get(query_id) for query_id in qrels),
+    }
+    trec.write_run(work.path / "run.trec", found, tag="dr")
+    with (work.path / "per_query.jsonl").open("wb") as rows:
+        rows.writelines(orjson.dumps({"query_id": id_, **row}) + b"\n" for id_, row in per_query.items())
+    artifact.write_json(work.path / "scores.json", scores)
+    work.stats.update(scores)
+
+
+def gate(recipe: Recipe) -> None:
+    """Hold the finished scores against `expect`.
+
+    Raises:
+        GateFailed: a score misses.
+    """
+    scores = read_scores(recipe.out)["measures"]
+    misses = [text for name, wanted in recipe.expect.items() if (text := _miss(name, scores[name], wanted))]
+    if misses:
+        raise GateFailed(
+            "; ".join(misses),
+            where=str(recipe.out / "scores.json"),
+            hint="`diff` this manifest.json with the last good one: recipe, inputs, versions",
+        )
+
+
+def read_scores(folder: Path) -> dict[str, Any]:
+    """The scores of a finished evaluation."""
+    scores: dict[str, Any] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    return scores
+
+
+def _miss(name: str, score: float, wanted: float | Expectation) -> str | None:
+    match wanted:
+        case Expectation(value=value, tolerance=tolerance):
+            if abs(score - value) > tolerance:
+                return f"{name} is {score:.4f}, the recipe expects {value} (tolerance {tolerance})"
+        case floor:
+            if score < floor:
+                return f"{name} is {score:.4f}, the recipe expects at least {floor}"
+    return None
+
+
+def _kept(query_id: str, hits: list[Hit], recipe: Recipe) -> list[Hit]:
+    if recipe.ignore_identical_ids:
+        hits = [hit for hit in hits if hit.document_id != query_id]
+    return hits[: recipe.depth]
+
+
+def _hits(recipe: Recipe, qrels: Qrels) -> dict[str, list[Hit]]:
+    """All hits, at least one more than `depth` where the query's own document may be taken out."""
+    match recipe.system:
+        case RunFile(path=path):
+            return trec.read_run(path)
+        case SearchIndex() as system:
+            from core.retrieval.index import open_index
+
+            queries = [query for query in beir.read_queries(recipe.data) if query.id in qrels]
+            _check_corpus(recipe.data, system.path)
+            opened = open_index(system.path, task=system.task)
+            _warn_of_shallow_fusion(recipe, opened.spec, system.method or opened.methods[0])
+            texts, depth = [query.text for query in queries], recipe.depth + recipe.ignore_identical_ids
+            found = opened.search(texts, depth, method=system.method, alpha=system.alpha)
+            return {query.id: hits for query, hits in zip(queries, found, strict=True)}
+
+
+def _warn_of_shallow_fusion(recipe: Recipe, spec: Backend, method: Method) -> None:
+    deepest = max(parse(name).cutoff or recipe.depth for name in recipe.measured())
+    if method == "hybrid" and isinstance(spec, Hybrid) and deepest > spec.depth:
+        log.warning(
+            "a measure looks at %d hits, the hybrid index fuses %d candidates of each leg: `backend.depth` says more",
+            deepest,
+            spec.depth,
+        )
+
+
+def _check_corpus(data: Path, index: Path) -> None:
+    """Judgements of one corpus say nothing of another, even where ids happen to be the same."""
+    mine, its = (artifact.read(path) for path in (data, index))
+    if mine["files"][beir.CORPUS]["sha256"] != its["stats"]["corpus"]:
+        raise ContractError(
+            "the index was built from another corpus than the judgements are for",
+            where=str(index),
+            hint=f"it was built from {its['inputs']['data']['path']} as it was then; build it again from {data}",
+        )
+
+
+def _check_queries_meet(found: Run, qrels: Qrels) -> None:
+    if not any(grade > 0 for judged in qrels.values() for grade in judged.values()):
+        raise GateFailed("no judgement has a grade above 0: every score would be a silent zero")
+    if not found.keys() & qrels.keys():
+        raise GateFailed(
+            "no judged query is among those that were answered: every score would be a silent zero",
+            hint=f"judged: {_some(qrels)}; answered: {_some(found)}. Are these the same set and split?",
+        )
+
+
+def _check_documents_meet(found: Run, qrels: Qrels, recipe: Recipe) -> None:
+    """Stop when no returned id is in the corpus: then the index and the judgements are of different collections."""
+    returned = {hit.document_id for hits in found.values() for hit in hits}
+    if not returned:
+        raise GateFailed("no query has a single hit: every score would be a silent zero", hint="is it the right index?")
+    if any(document_id in returned for judged in qrels.values() for document_id in judged):
+        return
+    corpus = (document.id for document in beir.read_documents(recipe.data))
+    seen: list[str] = []
+    for document_id in corpus:
+        if document_id in returned:
+            return
+        seen += [document_id] if len(seen) < SHOWN else []
+    raise GateFailed(
+        "no returned document is in the corpus: every score would be a silent zero",
+        hint=f"corpus: {_some(seen)}; returned: {_some(returned)}. Was the index built from this data?",
+    )
+
+
+def _some(ids: Any) -> str:
+    return ", ".join(repr(id_) for id_ in sorted(ids)[:SHOWN])

@@ -1,0 +1,17 @@
+"""What `dr index build` can be told."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from core.recipe import ArtifactRecipe, From
+from core.retrieval.spec import Backend
+
+
+class Recipe(ArtifactRecipe):
+    """Build a search index."""
+
+    stage: Literal["index"]
+    data: Annotated[Path, From("data")]
+    """Artifact of `dr data` whose documents are indexed."""
+    backend: Backend
+    """The kind of index and its options."""

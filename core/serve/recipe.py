@@ -1,0 +1,72 @@
+"""What `dr serve` can be told."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+
+from core.recipe import BaseRecipe, From
+from core.retrieval.spec import Method
+
+
+class Recipe(BaseRecipe):
+    """Answer queries over HTTP."""
+
+    stage: Literal["serve"]
+    index: Annotated[Path, From("index")]
+    """Artifact of `dr index build` to search."""
+    host: str = "127.0.0.1"
+    """Address to listen on. One that is not loopback (0.0.0.0: all) needs `token_env`."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port to listen on; 0 takes a free one, which the log names."""
+    token_env: str | None = None
+    """Environment variable with the token that `/retrieve` asks for as `Authorization: Bearer`. null: no token."""
+    retrieval_method: Method | None = None
+    """How a request that names no method is answered: bm25, dense or hybrid. null: the index's own kind."""
+    alpha: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Weight of BM25 in a hybrid answer when the request gives none; 0 is dense alone. null: the index's own."""
+    top_k: PositiveInt = 5
+    """Documents for each query when the request does not say."""
+    task_desc: str | None = None
+    """What queries are for, put into the task slot of the dense model's query prompt. null: as the model says."""
+    log_path: Path | None = None
+    """One JSON line for each request: a file, or a folder (a name without suffix) for requests.jsonl. null: none."""
+    log_queries: bool = False
+    """Whether the text of the queries is in those lines too."""
+    max_top_k: PositiveInt = 1000
+    """Most documents that a request may ask for each query."""
+    max_queries: PositiveInt = 4096
+    """Most queries in one request: a trainer may send a whole batch of rollouts."""
+    query_max_characters: PositiveInt | None = 32_768
+    """Characters of a query; a request with a longer one is refused. null: any number."""
+    max_body_bytes: PositiveInt = 32 * 1024 * 1024
+    """Most bytes of one request."""
+    max_batch: PositiveInt = 256
+    """Most queries of different requests that are searched together."""
+    max_wait_milliseconds: NonNegativeFloat = 1.0
+    """How long an idle engine waits for more requests to search with the first. 0: not at all."""
+    max_queue: PositiveInt = 8192
+    """Most queries that wait for the engine; a request beyond it is answered 503."""
+    retry_after_seconds: PositiveInt = 1
+    """What the header Retry-After of a 503 says."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Recipe":
+        if self.token_env is None and not _is_loopback(self.host):
+            raise ValueError(
+                f"`host` {self.host} is open to other machines and needs `token_env`: the name of an environment "
+                "variable that holds a token"
+            )
+        if self.top_k > self.max_top_k:
+            raise ValueError(f"`top_k` is {self.top_k}, above `max_top_k` {self.max_top_k}")
+        if self.max_queries > self.max_queue:
+            raise ValueError(f"`max_queries` is {self.max_queries}: it would never fit `max_queue` {self.max_queue}")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name that may mean anything

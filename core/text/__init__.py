@@ -1,0 +1,1 @@
+"""Text as terms. `spec` is what a recipe says, `analyzer` joins the parts; `normal` is standard library only."""

@@ -1,0 +1,69 @@
+"""What many tests share: the checkout, the real collections, a small model."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory):
+    """Unpack a real test collection by name; skips where the collections are absent."""
+    import tarfile
+
+    home = Path(os.environ.get("DR_TEST_DATA", ROOT.parent / "shared" / "data"))
+    unpacked = tmp_path_factory.mktemp("collections")
+
+    def unpack(name):
+        archive = home / f"{name}.tar.gz"
+        if not archive.exists():
+            pytest.skip(f"the collection {name} is not here: {archive} (set DR_TEST_DATA to the folder that holds it)")
+        if not (unpacked / name).exists():
+            with tarfile.open(archive) as tar:
+                tar.extractall(unpacked, filter="data")
+        return unpacked / name
+
+    return unpack
+
+
+@pytest.fixture(scope="session")
+def static_model(tmp_path_factory):
+    """A sentence-transformers folder: every character has a fixed random vector, a text is their mean."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
+    characters = sorted(
+        {chr(c) for c in range(0x4E00, 0x4F00)} | set("abcdefghijklmnopqrstuvwxyz0123456789 的基金净值")
+    )
+    vocabulary = {character: number for number, character in enumerate(["[UNK]", *characters])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    weights = torch.randn(len(vocabulary), 16, generator=torch.Generator().manual_seed(7))
+    folder = tmp_path_factory.mktemp("model") / "static"
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights.numpy())]).save(str(folder))
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    tried = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, text=True, check=False
+    )
+    if tried.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {tried.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

@@ -1,0 +1,46 @@
+"""The proof that corpora are streamed: every day at 40 MB, as a slow proof at 1 GB."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# VmHWM, not ru_maxrss: that of a child begins with what its parent had.
+CODE = """
+import sys
+from pathlib import Path
+from core import artifact
+from core.data import build, check
+from core.data.recipe import Recipe
+folder = Path(sys.argv[1])
+source = {"type": "jsonl", "documents": folder / "documents.jsonl"}
+artifact.make(Recipe.model_validate({"stage": "data", "out": folder / "out", "source": source}), build.run)
+check.inspect(folder / "out")
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+def peak_megabytes(folder, size_megabytes):
+    folder.mkdir()
+    text = "基金净值公告。" * 150 + "the price of a bond falls. " * 40
+    row = json.dumps({"id": "%d", "contents": text + "%d"}, ensure_ascii=False) + "\n"
+    with (folder / "documents.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(size_megabytes * 1_000_000 // len(row.encode())):
+            file.write(row % (number, number))
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", CODE, folder], cwd=root, stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout) / 1000
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
+def test_ten_times_the_corpus_needs_little_more_memory(tmp_path):
+    small, large = peak_megabytes(tmp_path / "small", 4), peak_megabytes(tmp_path / "large", 40)
+    assert large - small < 20, f"4 MB: {small:.0f} MB, 40 MB: {large:.0f} MB"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
+def test_a_corpus_of_one_gigabyte_needs_less_than_one_gigabyte_of_memory(tmp_path):
+    assert peak_megabytes(tmp_path / "corpus", 1000) < 1000

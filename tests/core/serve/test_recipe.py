@@ -1,0 +1,51 @@
+import pytest
+from pydantic import ValidationError
+
+from core.errors import RecipeError
+from core.recipe import load
+from core.serve.recipe import Recipe
+
+
+def recipe(**fields):
+    return Recipe(stage="serve", index="artifacts/index/tiny", **fields)
+
+
+def test_the_defaults_are_the_start_parameters_of_source_b():
+    made = recipe()
+    assert (made.host, made.port, made.top_k) == ("127.0.0.1", 8080, 5)
+    # null leaves these to the index, whose alpha is source B's 0.6 and whose kind is what was built
+    assert (made.alpha, made.retrieval_method, made.task_desc, made.log_path) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "search.example"])
+def test_a_host_that_others_reach_needs_a_token(tmp_path, host):
+    path = tmp_path / "serve.yaml"
+    path.write_text(f"stage: serve\nindex: artifacts/index/tiny\nhost: '{host}'\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match="needs `token_env`"):
+        load(path, Recipe)
+    assert load(path, Recipe, ["token_env=SEARCH_TOKEN"]).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_a_loopback_host_needs_none(host):
+    assert recipe(host=host).token_env is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"top_k": 11, "max_top_k": 10}, "above `max_top_k` 10"),
+        ({"max_queries": 11, "max_queue": 10}, "would never fit `max_queue` 10"),
+        ({"alpha": 1.5}, "less than or equal to 1"),
+        ({"alpha": float("nan")}, "finite"),
+        ({"port": 70000}, "less than or equal to 65535"),
+        ({"retrieval_method": "splade"}, "'bm25', 'dense' or 'hybrid'"),
+    ],
+)
+def test_what_cannot_work_is_refused(fields, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        recipe(**fields)
+
+
+def test_alpha_may_be_zero():
+    assert recipe(alpha=0).alpha == 0

@@ -1,0 +1,216 @@
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from core.errors import Missing, ProcessFailed
+from core.process import Command, ask, run, service
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(code, *arguments, **more):
+    return Command((sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)), **more)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def alive(process_id):
+    """Whether a process exists and is more than an entry of the process table."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+# a leader that starts a worker, writes both ids, and waits
+FAMILY = """
+    import os, subprocess, sys, time
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with open(sys.argv[1] + ".new", "w") as file:
+        file.write(f"{os.getpid()} {worker.pid}")
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+    time.sleep(60)
+"""
+
+
+def test_output_goes_to_the_log_in_order(tmp_path):
+    run(python("import os; os.write(1, b'one\\n'); os.write(2, b'two\\n')"), tmp_path / "log")
+    assert (tmp_path / "log").read_text() == "one\ntwo\n"
+
+
+def test_environment_and_folder_reach_the_program(tmp_path):
+    command = python("import os; print(os.environ['COLOUR'], os.getcwd())", env={"COLOUR": "red"}, cwd=tmp_path)
+    run(command, tmp_path / "log")
+    assert (tmp_path / "log").read_text().split() == ["red", str(tmp_path)]
+
+
+def test_a_failure_quotes_the_end_of_the_log(tmp_path):
+    command = python("[print('line', i) for i in range(100)]; raise SystemExit(3)")
+    with pytest.raises(ProcessFailed, match="ended with status 3") as caught:
+        run(command, tmp_path / "log")
+    assert "line 92\n" in caught.value.render()  # the last 8 of 100
+    assert "line 91\n" not in caught.value.render()
+    assert str(tmp_path / "log") in caught.value.render()
+
+
+def test_a_failure_quotes_a_log_that_is_no_utf8(tmp_path):
+    with pytest.raises(ProcessFailed, match="GB18030 here"):
+        run(
+            python("import os; os.write(1, '净值'.encode('gb18030') + b' GB18030 here'); os._exit(1)"), tmp_path / "log"
+        )
+
+
+@pytest.mark.parametrize("name", ["no-such-program", "folder", "text"])
+def test_a_program_that_cannot_be_started_is_missing(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("no program")
+    (tmp_path / "text").chmod(0o755)
+    program = str(tmp_path / name)
+    with pytest.raises(Missing, match="cannot start") as caught:
+        run(Command((program,)), tmp_path / "log")
+    assert caught.value.exit_code == 3
+    with pytest.raises(Missing, match="cannot start"):
+        ask((program,))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+def test_an_interrupted_run_ends_the_program_and_its_workers(tmp_path):
+    code = f"""
+        import signal, sys
+        from pathlib import Path
+        from core.process import Command, run
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        command = Command((sys.executable, "-c", {textwrap.dedent(FAMILY)!r}, {str(tmp_path / "ids")!r}))
+        run(command, Path({str(tmp_path / "log")!r}))
+    """
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    wait_until((tmp_path / "ids").exists)
+    family = [int(part) for part in (tmp_path / "ids").read_text().split()]
+    assert all(map(alive, family))
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(20) == 143
+    wait_until(lambda: not any(map(alive, family)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+def test_workers_that_outlive_their_leader_are_ended(tmp_path):
+    deaf = "\n    import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"  # the worker inherits it
+    leader = python(deaf + FAMILY[: FAMILY.rindex("time.sleep")], tmp_path / "ids")
+    run(leader, tmp_path / "log")
+    worker = int((tmp_path / "ids").read_text().split()[1])
+    wait_until(lambda: not alive(worker))
+
+
+def test_ask_gives_what_a_program_prints_on_both_outputs():
+    assert ask(
+        (sys.executable, "-c", "import sys; print('out'); sys.stdout.flush(); print('err', file=sys.stderr)")
+    ) == ("out\nerr")
+
+
+def test_ask_raises_with_the_status_and_the_words_of_a_failure():
+    with pytest.raises(ProcessFailed, match="status 1: no GPU here"):
+        ask((sys.executable, "-c", "raise SystemExit('no GPU here')"))
+
+
+def test_ask_does_not_wait_for_a_program_or_its_workers_beyond_the_time():
+    began = time.monotonic()
+    with pytest.raises(ProcessFailed, match=r"did not answer in 0.5 s"):
+        ask(("sh", "-c", "sleep 20 & sleep 20"), timeout_seconds=0.5)
+    assert time.monotonic() - began < 5
+
+
+SERVER = """
+    import http.server, os, sys
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if os.path.exists(sys.argv[2]) else 503)
+            self.end_headers()
+    http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_a_service_is_up_inside_the_block_and_gone_after_it(tmp_path):
+    (tmp_path / "model").touch()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    with service(python(SERVER, port, tmp_path / "model"), tmp_path / "log", ready=url, timeout_seconds=20):
+        assert urllib.request.urlopen(url, timeout=5).status == 200
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=5)
+
+
+def test_a_service_that_fails_in_the_block_is_gone_too(tmp_path):
+    (tmp_path / "model").touch()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    command = python(SERVER, port, tmp_path / "model")
+    with contextlib.suppress(KeyError), service(command, tmp_path / "log", ready=url, timeout_seconds=20):
+        raise KeyError
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=5)
+
+
+def test_a_service_that_answers_503_is_not_ready(tmp_path):
+    port = free_port()
+    command = python(SERVER, port, tmp_path / "absent")
+    with (
+        pytest.raises(ProcessFailed, match="was not ready after 1 s"),
+        service(command, tmp_path / "log", ready=f"http://127.0.0.1:{port}/", timeout_seconds=1),
+    ):
+        pytest.fail("the block was entered")
+
+
+def test_a_service_that_dies_says_why(tmp_path):
+    command = python("raise SystemExit('no GPU here')")
+    with (
+        pytest.raises(ProcessFailed, match="ended with status 1 before it was ready") as caught,
+        service(command, tmp_path / "log", ready="http://127.0.0.1:9/", timeout_seconds=20),
+    ):
+        pytest.fail("the block was entered")
+    assert "no GPU here" in caught.value.render()
+
+
+def test_a_service_of_this_machine_is_asked_without_the_proxy(tmp_path):
+    (tmp_path / "model").touch()
+    port = free_port()
+    code = f"""
+        import sys
+        from pathlib import Path
+        from core.process import Command, service
+        command = Command((sys.executable, "-c", {textwrap.dedent(SERVER)!r}, "{port}", {str(tmp_path / "model")!r}))
+        with service(command, Path({str(tmp_path / "log")!r}), ready="http://127.0.0.1:{port}/", timeout_seconds=8):
+            print("ready")
+    """
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    asked = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=env, capture_output=True, text=True, check=False
+    )
+    assert asked.stdout == "ready\n", asked.stderr
