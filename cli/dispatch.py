@@ -41,8 +41,17 @@ class Outcome:
         }
 
 
-def run(stage: Stage, path: Path, overrides: list[str], *, dry_run: bool, force: bool, as_json: bool) -> None:
-    """Run one recipe and print its result."""
+def run(
+    stage: Stage,
+    path: Path,
+    overrides: list[str],
+    *,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    way: str = "run",
+) -> None:
+    """Run one recipe and print its result; `way` is the function of the stage's module that does the work."""
     from core.recipe import load
 
     recipe = load(path, stage.recipe_model(), overrides)
@@ -51,7 +60,7 @@ def run(stage: Stage, path: Path, overrides: list[str], *, dry_run: bool, force:
     if stage.answers:
         stage.module().run(recipe)
         return None
-    outcome = make(stage, recipe, force=force)
+    outcome = make(stage, recipe, force=force, way=way)
     return finish(outcome.as_dict(), result(outcome), lambda: hold_gate(stage, recipe), as_json=as_json)
 
 
@@ -68,12 +77,12 @@ def finish(fields: dict[str, Any], text: str, gate: Callable[[], None], *, as_js
         console.emit_json(**fields)
 
 
-def make(stage: Stage, recipe: Any, *, force: bool = False) -> Outcome:
+def make(stage: Stage, recipe: Any, *, force: bool = False, way: str = "run") -> Outcome:
     """Make the recipe's artifact unless it is up to date."""
     from core import artifact
 
     started = time.monotonic()
-    made = artifact.make(recipe, lambda recipe, work: stage.module().run(recipe, work), force=force)
+    made = artifact.make(recipe, lambda recipe, work: getattr(stage.module(), way)(recipe, work), force=force)
     outcome = Outcome(stage.name, recipe.out, made, time.monotonic() - started, artifact.read(recipe.out))
     log.info("%s: %s %s (%.1f s)", stage.name, outcome.status, recipe.out, outcome.seconds)
     return outcome
@@ -108,7 +117,7 @@ def prospect(stage: Stage, recipe: Any, *, force: bool) -> str:
         artifact.check_inputs(recipe)
     except ArtifactError as error:
         return f"stop: {error.what} ({error.where})"
-    return f"start `core.{stage.name}.{stage.verb}` and answer until stopped"
+    return f"start `core.{stage.package}.{stage.verb}` and answer until stopped"
 
 
 def show(stage: Stage, recipe: Any, *, force: bool, as_json: bool) -> None:
@@ -116,8 +125,11 @@ def show(stage: Stage, recipe: Any, *, force: bool, as_json: bool) -> None:
     from core.recipe import dump
 
     would = prospect(stage, recipe, force=force)
+    costs = None if would.startswith("stop") else stage.estimate(recipe)
     if as_json:
-        console.emit_json(recipe=recipe.model_dump(mode="json"), would=would)
+        console.emit_json(recipe=recipe.model_dump(mode="json"), would=would, estimate=costs)
     else:
         console.emit(dump(recipe).rstrip())
         log.info("would %s", would)
+        if costs:
+            log.info("%s", costs)

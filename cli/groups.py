@@ -4,7 +4,12 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-FLOW = ("data", "embed", "index", "serve", "eval", "run", "recipe", "doctor")
+FLOW = ("data", "distill", "embed", "index", "serve", "eval", "run", "recipe", "env", "doctor")
+
+
+VERBS: tuple[str, ...] = ("list", "download", "build", "check", "convert", "rows", "mix")
+VERBS += ("personas", "run", "audit", "mine", "reasoning", "train", "search", "compare", "retrieval", "llm")
+VERBS += ("ls", "cp", "show", "validate", "create")
 
 
 class Flow(TyperGroup):
@@ -14,10 +19,17 @@ class Flow(TyperGroup):
         return sorted(super().list_commands(ctx), key=FLOW.index)
 
 
+class Group(TyperGroup):
+    """Lists its verbs in the order in which they are used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=VERBS.index)
+
+
 def with_default(verb: str) -> type[TyperGroup]:
     """A group in which `dr group X` means `dr group <verb> X`, unless X is one of its verbs."""
 
-    class WithDefault(TyperGroup):
+    class WithDefault(Group):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
                 args = [verb, *args]

@@ -10,31 +10,49 @@ from core.errors import RecipeError
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage by its own word."""
+    """A stage by its own word, as recipes name it."""
 
     name: str
+    command: str
+    """Its verb on the command line: `dr <group> <command> RECIPE`."""
+    package: str
+    """Where it lives under `core`: a package with `recipe.Recipe`."""
     verb: str
-    """Module of `core.<name>` with `run(recipe, work)`, or `run(recipe)` when the stage only answers."""
+    """The module of that package with `run(recipe, work)`, or `run(recipe)` when the stage only answers."""
     answers: bool = False
     """Whether it runs until stopped instead of making an artifact."""
+    estimates: bool = False
+    """Whether its module `estimate` says before the first step, by `run(recipe)`, what the work will cost."""
 
     def recipe_model(self) -> Any:
         """The pydantic model of its recipes."""
-        return import_module(f"core.{self.name}.recipe").Recipe
+        return import_module(f"core.{self.package}.recipe").Recipe
 
     def module(self) -> Any:
         """The module that does the work; imports what the work needs."""
-        return import_module(f"core.{self.name}.{self.verb}")
+        return import_module(f"core.{self.package}.{self.verb}")
+
+    def estimate(self, recipe: Any) -> str | None:
+        """What the work will cost, in words; None where that is not known beforehand."""
+        return str(import_module(f"core.{self.package}.estimate").run(recipe)) if self.estimates else None
 
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("data", "build"),
-        Stage("embed", "train"),
-        Stage("index", "build"),
-        Stage("eval", "score"),
-        Stage("serve", "app", answers=True),
+        Stage("data", "build", "data", "build"),
+        Stage("download", "download", "data.download", "fetch"),
+        Stage("rows", "rows", "data.rows", "build"),
+        Stage("mix", "mix", "data.mix", "build"),
+        Stage("personas", "personas", "distill.personas", "build", estimates=True),
+        Stage("distill", "run", "distill", "run", estimates=True),
+        Stage("mine", "mine", "distill.mine", "run"),
+        Stage("reasoning", "reasoning", "distill.reasoning", "run"),
+        Stage("embed", "train", "embed", "train"),
+        Stage("index", "build", "index", "build"),
+        Stage("eval", "run", "eval", "score"),
+        Stage("serve", "retrieval", "serve", "app", answers=True),
+        Stage("llm", "llm", "serve.llm", "run", answers=True),
     )
 }
 

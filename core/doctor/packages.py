@@ -18,6 +18,8 @@ COSTS = {
     "gpu": "faiss searches on the CPU",
     "lucene": "nothing yet: it is for the Lucene backend to come; the embedded BM25 needs none of it",
     "milvus": "nothing yet: it is for the Milvus backend to come",
+    "documents": "`dr data` reads no PDF, HTML, DOCX or Markdown (`source.type: files`)",
+    "modelscope": "`dr data download` fetches from Hugging Face and from folders, not from ModelScope",
     "trackers": "no swanlab, wandb or tensorboard; metrics.jsonl and plots are kept without them",
     "test": "this project's tests do not run",
     "bench": "no comparison with other engines' speed",

@@ -1,0 +1,18 @@
+"""The commands, one file a family. Each parses and hands over; importing one puts its commands on the tree."""
+
+from cli.commands import (  # noqa: F401 - in the order in which a group lists them
+    audit,
+    convert,
+    data,
+    distill,
+    download,
+    embed,
+    env,
+    evaluation,
+    index,
+    mix,
+    recipe,
+    rows,
+    serve,
+    whole,
+)
