@@ -45,16 +45,18 @@ def convert(rows: Iterable[Row], make: Callable[[Row], Found[T]], on_bad: OnBad)
         yield found
 
 
-def document(row: Row, ids: tuple[str, ...] = DOCUMENT_ID, texts: tuple[str, ...] = DOCUMENT_TEXT) -> Found[Document]:
-    """The document in a row, its id and text under the first of these names that the row has.
+def document(
+    row: Row, ids: tuple[str, ...] = DOCUMENT_ID, texts: tuple[str, ...] = DOCUMENT_TEXT, heading: str = "title"
+) -> Found[Document]:
+    """The document in a row, its id and text under the first of these names that the row has, its title in `heading`.
 
     Raises:
         BadRow: no id, no text, or one that is not what it should be.
     """
     identifier, id_field = find_id(row, ids)
     text_field = find_text(row, texts)
-    title = string(row, "title") if row.fields.get("title") is not None else ""
-    metadata = rest(row, (id_field, text_field, "title"))
+    title = string(row, heading) if row.fields.get(heading) is not None else ""
+    metadata = rest(row, (id_field, text_field, heading))
     value = row.fields[text_field]
     if text_field == "contents" and isinstance(value, dict | list):
         text = render(value)

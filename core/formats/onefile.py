@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 import ijson
 
 from core.errors import DataError
-from core.formats import jsonl
-from core.formats.fields import clean_id
+from core.formats import jsonl, qrels
 from core.formats.qrels import Judgement
 from core.formats.rows import BOM, BadRow, Found, OnBad, Row, fail, not_an_object, unreadable
 from core.types import Document, Query
@@ -55,20 +54,11 @@ def judgements(path: Path, on_bad: OnBad = fail) -> Iterator[Judgement]:
         for document_id, grade in of_query.items():
             row = Row(f"{where}.{document_id}", {"query": query_id, "document": document_id, "grade": grade})
             try:
-                found = _judgement(row)
+                found = qrels.judgement(row, SPLIT, ("query", "document", "grade"))
             except BadRow as bad:
                 on_bad(bad)
                 continue
             yield found
-
-
-def _judgement(row: Row) -> Judgement:
-    query_id, document_id = (clean_id(row.fields[name], row, name) for name in ("query", "document"))
-    grade = row.fields["grade"]
-    if not isinstance(grade, int) or isinstance(grade, bool):
-        hint = "0 is not relevant, 1 and more are"
-        raise BadRow("bad grade", f"the grade {grade!r} is not an integer", where=row.where, row=row.fields, hint=hint)
-    return Judgement(SPLIT, query_id, document_id, grade, row.where)
 
 
 def _entries(path: Path, key: str, on_bad: OnBad) -> Iterator[Row]:

@@ -4,7 +4,7 @@ query-id <tab> corpus-id <tab> score
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,8 +66,13 @@ def read_folder(folder: Path, on_bad: OnBad = fail) -> Iterator[Judgement]:
 
 def split_names(folder: Path) -> list[str]:
     """Names of the `<split>.tsv` in `folder`: train, dev, test, then others by name; empty when there are none."""
-    names = {path.stem for path in folder.glob("*.tsv")}
-    return [name for name in SPLITS if name in names] + sorted(names.difference(SPLITS))
+    return in_order(path.stem for path in folder.glob("*.tsv"))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Each of these splits once: train, dev, test, then others by name."""
+    there = set(names)
+    return [name for name in SPLITS if name in there] + sorted(there.difference(SPLITS))
 
 
 def add(qrels: dict[str, dict[str, int]], judgement: Judgement) -> None:
@@ -83,6 +88,33 @@ def add(qrels: dict[str, dict[str, int]], judgement: Judgement) -> None:
     of_query[judgement.document_id] = judgement.grade
 
 
+def judgement(row: Row, split: str, names: tuple[str, str, str] = HEADER) -> Judgement:
+    """The judgement in a row: query id, document id and grade stand in the fields of these names.
+
+    Raises:
+        BadRow: an id that is none, or a grade that is no whole number.
+    """
+    query_id, document_id = (clean_id(row.fields[name], row, name) for name in names[:2])
+    return Judgement(split, query_id, document_id, grade(row.fields[names[2]], row), row.where)
+
+
+def grade(value: object, row: Row) -> int:
+    """`value` as a grade: a whole number; 1.0 is one too, and a text is none.
+
+    Raises:
+        BadRow: it is none.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        return int(value)
+    hint = "0 is not relevant, 1 and more are"
+    raise BadRow("bad grade", f"the grade {value!r} is not an integer", where=row.where, row=row.fields, hint=hint)
+
+
+def digits(cell: str) -> int | str:
+    """The whole number that a cell of a text file holds; the cell as it is where it holds none."""
+    return int(cell) if _INTEGER.fullmatch(cell) else cell
+
+
 def _judgement(cells: list[str], split: str, where: str) -> Judgement:
     if len(cells) != len(HEADER):
         hint = "query id, document id and grade, parted by tabs"
@@ -90,9 +122,4 @@ def _judgement(cells: list[str], split: str, where: str) -> Judgement:
             hint = """these are TREC judgements: awk '{print $1"\\t"$3"\\t"$4}' makes the three columns"""
         what = f"{len(cells)} columns, three are needed"
         raise BadRow("wrong columns", what, where=where, row="\t".join(cells), hint=hint)
-    row = Row(where, dict(zip(HEADER, cells, strict=True)))
-    query_id, document_id = (clean_id(row.fields[name], row, name) for name in HEADER[:2])
-    if not _INTEGER.fullmatch(cells[2]):
-        what = f"the grade {cells[2]!r} is not an integer"
-        raise BadRow("bad grade", what, where=where, row="\t".join(cells), hint="0 is not relevant, 1 and more are")
-    return Judgement(split, query_id, document_id, int(cells[2]), where)
+    return judgement(Row(where, {HEADER[0]: cells[0], HEADER[1]: cells[1], HEADER[2]: digits(cells[2])}), split)

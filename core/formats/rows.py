@@ -1,11 +1,15 @@
 """Rows of text files, one at a time, each with its place; a bad one is an error that knows its row.
 
+A file whose name ends in `.gz` is unpacked as it is read.
+
 Every reader above this takes `on_bad`: it is called with each bad row, and when it returns, the reader goes on.
 """
 
+import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import IO, Any, Generic, Literal, NamedTuple, TypeVar, cast
 
 import orjson
 
@@ -27,6 +31,12 @@ Reason = Literal[
     "duplicate judgement",
     "unknown query",
     "unknown document",
+    "bad conversation",
+    "bad choice",
+    "bad answer",
+    "bad record",
+    "unreadable file",
+    "no text layer",
 ]
 
 EXCERPT_CHARACTERS = 200
@@ -96,31 +106,43 @@ def lines(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises:
         DataError: `path` is absent, a folder, not readable, compressed, UTF-16, or holds no line.
     """
-    name, empty = str(path), True
+    empty = True
+    for where, line in every_line(path):
+        if not line.isspace() and line:
+            empty = False
+            yield where, line
+    if empty:
+        raise DataError("the file is empty: it has no row", where=str(path), hint="is it the right file?")
+
+
+def every_line(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Like `lines`, with the blank ones; nothing for an empty file."""
+    name = str(path)
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), 1):
                 if len(line) > MAX_LINE_BYTES:
                     what = f"the line is longer than {MAX_LINE_BYTES >> 20} MiB: this is no file of JSON lines"
                     raise DataError(what, where=f"{name}:{number}", hint="one object a line")
-                if number == 1:
-                    line = _first(line, name)
-                if not line.isspace() and line:
-                    empty = False
-                    yield f"{name}:{number}", line
-    except OSError as error:
+                yield f"{name}:{number}", _first(line, name) if number == 1 else line
+    except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from None
-    if empty:
-        raise DataError("the file is empty: it has no row", where=name, hint="is it the right file?")
 
 
-def unreadable(path: Path, error: OSError) -> DrError:
+def opened(path: Path) -> IO[bytes]:
+    """The bytes of `path`, unpacked when its name ends in `.gz`."""
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def unreadable(path: Path, error: Exception) -> DrError:
     """Why `path` cannot be read as a file, with what to do."""
+    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+        return DataError(f"the file is not whole gzip: {error}", where=str(path), hint="get it again, or unpack it")
     if isinstance(error, IsADirectoryError):
         return UsageError("a folder is here, a file is needed", where=str(path), hint="name the file inside it")
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return UsageError("there is no such file", where=str(path), hint="paths are relative to where `dr` is called")
-    return DataError(f"the file cannot be read: {error.strerror}", where=str(path))
+    return DataError(f"the file cannot be read: {getattr(error, 'strerror', None) or error}", where=str(path))
 
 
 def text_of(line: bytes, where: str) -> str:

@@ -1,10 +1,16 @@
-"""TREC run files: `query Q0 document rank score tag`, one hit a line."""
+"""TREC files, one hit or one judgement a line, columns parted by white space.
+
+runs        query Q0 document rank score tag
+judgements  query 0 document grade
+"""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.errors import DataError
+from core.formats.qrels import HEADER, Judgement, digits, judgement
+from core.formats.rows import BadRow, OnBad, Row, fail, lines, text_of
 from core.types import Hit, Run
 
 
@@ -74,3 +80,47 @@ def _score(text: str, where: str) -> float:
     if math.isnan(score):
         raise DataError(f"the score {text!r} is not a number", where=where)
     return score
+
+
+def read_qrels(path: Path, split: str, on_bad: OnBad = fail) -> Iterator[Judgement]:
+    """The judgements of a file, which are all of one split; the second column is not used, as in trec_eval.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it is not readable or empty.
+    """
+    for where, line in lines(path):
+        try:
+            found = _judgement(text_of(line, where), split, where)
+        except BadRow as bad:
+            on_bad(bad)
+            continue
+        yield found
+
+
+def write_qrels(path: Path, items: Iterable[Judgement]) -> int:
+    """Write a file of judgements; gives their number.
+
+    Raises:
+        DataError: an id holds white space, which this format cannot carry.
+    """
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for item in items:
+            line = f"{item.query_id} 0 {item.document_id} {item.grade}\n"
+            if len(line.split()) != 4:
+                what = f"an id holds white space: query {item.query_id!r}, document {item.document_id!r}"
+                raise DataError(what, where=item.where)
+            file.write(line)
+            count += 1
+    return count
+
+
+def _judgement(line: str, split: str, where: str) -> Judgement:
+    columns = line.split()
+    if len(columns) != 4:
+        what = f"{len(columns)} columns, four are needed: query 0 document grade"
+        hint = "six columns are a run, which holds hits and no judgements" if len(columns) == 6 else None
+        raise BadRow("wrong columns", what, where=where, row=line, hint=hint)
+    query_id, _, document_id, grade = columns
+    return judgement(Row(where, dict(zip(HEADER, (query_id, document_id, digits(grade)), strict=True))), split)
