@@ -12,17 +12,28 @@ from core.retrieval.spec import Method
 
 
 def data_check(folder: Path, *, verify: bool, as_json: bool) -> None:
-    """Print what is in a BEIR folder; exit 4 on a problem."""
+    """Print what is in a BEIR folder or a training file; exit 4 on a problem."""
     from core import artifact
-    from core.data import check
+    from core.data import check, check_training
 
     if verify:
         artifact.verify(folder)
-    report = check.inspect(folder)
+    report = check_training.inspect(folder) if folder.is_file() else check.inspect(folder)
+    _finish_check(report, report.problems, folder, as_json=as_json)
 
+
+def leakage(folder: Path, other: Path, *, splits: tuple[str | None, str | None], near: float, as_json: bool) -> None:
+    """Print what `other` shares with `folder`; exit 4 when it shares anything."""
+    from core.data import leak
+
+    found = leak.between(folder, other, split=splits[0], other_split=splits[1], threshold=near)
+    _finish_check(found, found.problems(), other, as_json=as_json)
+
+
+def _finish_check(report: Any, problems: list[str], where: Path, *, as_json: bool) -> None:
     def gate() -> None:
-        if report.problems:
-            raise GateFailed("\n  also: ".join(report.problems), where=str(folder))
+        if problems:
+            raise GateFailed("\n  also: ".join(problems), where=str(where))
 
     finish(report.as_dict(), console.table(("fact", "value"), report.rows()), gate, as_json=as_json)
 

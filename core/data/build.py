@@ -11,14 +11,15 @@ from pathlib import Path
 import orjson
 
 from core import artifact
-from core.data import bad_rows, clean, judgements
-from core.data.bad_rows import BadRows
+from core.data import alike, clean, judgements
 from core.data.documents import Documents
 from core.data.limit import Limit
-from core.data.recipe import Clean, Recipe
+from core.data.recipe import Clean, Recipe, Split
 from core.data.source import Source, opened
 from core.errors import DataError
-from core.formats import beir
+from core.formats import bad_rows, beir
+from core.formats.bad_rows import BadRows
+from core.formats.qrels import Judgement
 from core.formats.rows import BadRow, Found
 from core.types import Qrels, Query
 
@@ -37,7 +38,7 @@ def run(recipe: Recipe, work: artifact.Work) -> None:
         found = _queries(source, recipe.clean, bad)
         queries = [query.item for query in found]
         judged = judgements.read(source, {query.id for query in queries}, bad)
-        limit = Limit(recipe.limit, queries, judged) if recipe.limit else None
+        limit = _limit(recipe, source, queries, judged)
         documents = Documents(recipe, {judgement.document_id for judgement in judged}, limit)
         work.stats["documents"] = beir.write_documents(work.path, documents.stream(source, bad))
         bad.settle()
@@ -47,10 +48,12 @@ def run(recipe: Recipe, work: artifact.Work) -> None:
     lost = judgements.queries_left_without(judged, there)
     kept = [judgement for judgement in there if judgement.query_id not in lost]
     _write_queries(work, [query for query in queries if query.id not in lost])
-    _write_judgements(work, judgements.by_split(kept, recipe.split, recipe.seed), documents.pieces)
+    same = _alike(recipe.split, kept, work.path)
+    _write_judgements(work, judgements.by_split(kept, recipe.split, recipe.seed, same), documents.pieces)
     work.stats |= {
         "dropped_queries": len(lost),
         "source_documents": documents.num_read,
+        "near_duplicates": len(same),
         "bad_rows": dict(bad.counts),
         "duplicates": _write_duplicates(work.path, documents),
         "documents_cut": documents.num_cut,
@@ -60,6 +63,27 @@ def run(recipe: Recipe, work: artifact.Work) -> None:
             "queries": _told(Counter((query.id_field, query.text_field) for query in found)),
         },
     }
+
+
+def _limit(recipe: Recipe, source: Source, queries: Sequence[Query], judged: Sequence[Judgement]) -> Limit | None:
+    """The limit, where the recipe has one. Judged documents that the source lacks take no place in it.
+
+    They end the run under `on_bad_row: fail`; only when they are set aside, the source is read once more for them.
+    """
+    if recipe.limit is None:
+        return None
+    if recipe.on_bad_row == "reject" and judged:
+        there = judgements.documents_there(source, judged)
+        judged = [judgement for judgement in judged if judgement.document_id in there]
+    return Limit(recipe.limit, queries, judged)
+
+
+def _alike(how: Split | None, kept: Sequence[Judgement], folder: Path) -> dict[str, str]:
+    """Relevant documents that are near-duplicates of others, where the recipe's split asks for them."""
+    if how is None or how.by != "document" or how.near_duplicates is None:
+        return {}
+    relevant = {judgement.document_id for judgement in kept if judgement.grade > 0}
+    return alike.representatives(folder, relevant, how.near_duplicates)
 
 
 def _queries(source: Source, how: Clean | None, bad: BadRows) -> list[Found[Query]]:
@@ -78,8 +102,11 @@ def _queries(source: Source, how: Clean | None, bad: BadRows) -> list[Found[Quer
 
 
 def _nothing_left(bad: BadRows) -> DataError:
+    """The error says which rows were set aside first: the file of them goes with the unfinished artifact."""
     reasons = ", ".join(f"{count} × {reason}" for reason, count in bad.counts.items())
-    return DataError(f"no document is left: {reasons}", hint="`on_bad_row: fail` shows the first rows")
+    told = "".join(f"\n  {row.where}: {row.what}" for row in bad.first)
+    hint = next((row.hint for row in bad.first if row.hint), None)
+    return DataError(f"no document is left: {reasons}{told}", where=next((r.where for r in bad.first), None), hint=hint)
 
 
 def _write_queries(work: artifact.Work, queries: Sequence[Query]) -> None:

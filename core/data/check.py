@@ -1,52 +1,18 @@
 """`dr data check`: what is in a BEIR folder, anybody's, and what is wrong with it. One pass, in little memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from core import artifact, progress
 from core.data.duplicates import Duplicates
+from core.data.report import Faults, Report, listed, percentiles
 from core.data.seen import Seen
 from core.data.sources.beir import BeirFolder
-from core.formats.qrels import SPLITS, Judgement
+from core.formats.qrels import Judgement, in_order
 from core.formats.rows import BadRow
 from core.types import Query
-
-PERCENTILES = (5, 50, 95, 99)
-
-
-@dataclass(frozen=True)
-class Report:
-    """Facts of a corpus, and what is wrong with it; no problem means that every stage can use it."""
-
-    folder: Path
-    facts: dict[str, Any]
-    problems: list[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as `--json` prints it."""
-        return {"folder": str(self.folder), **self.facts, "problems": self.problems}
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Label and value of each fact, as a table shows them."""
-        return list(_rows(self.facts))
-
-
-@dataclass
-class _Faults:
-    """Takes bad rows: counts them by reason, and remembers the first of each."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    first: dict[str, BadRow] = field(default_factory=dict)
-
-    def __call__(self, bad: BadRow) -> None:
-        self.counts[bad.reason] += 1
-        self.first.setdefault(bad.reason, bad)
-
-    def told(self) -> list[str]:
-        return [f"{n} × {reason}, first at {self.first[reason].where}" for reason, n in self.counts.most_common()]
 
 
 def inspect(folder: Path) -> Report:
@@ -58,32 +24,23 @@ def inspect(folder: Path) -> Report:
     """
     if (folder / artifact.MANIFEST).exists():
         artifact.read(folder, ("data",))
-    faults, source = _Faults(), BeirFolder(folder)
+    faults, source = Faults(), BeirFolder(folder)
     queries = _queries(source, faults)
     judgements = _judgements(source, {query.id for query in queries}, faults)
     documents = _documents(source, judgements, faults)
     facts = {
         "documents": documents,
         "queries": _query_facts(queries, judgements),
-        "splits": {name: _split_facts([j for j in judgements if j.split == name]) for name in _names(judgements)},
+        "splits": {
+            name: _split_facts([j for j in judgements if j.split == name])
+            for name in in_order(j.split for j in judgements)
+        },
         "bad_rows": dict(faults.counts),
     }
-    return Report(folder, facts, faults.told() + _leaks(judgements))
+    return Report(folder, facts, faults.told() + _leaks(judgements), list(_rows(facts)))
 
 
-def percentiles(lengths: Counter[int]) -> dict[str, int]:
-    """The smallest length that p per cent do not exceed (nearest rank), and the largest; from length -> count."""
-    total, passed = lengths.total(), 0
-    found: dict[str, int] = {}
-    for length in sorted(lengths):
-        passed += lengths[length]
-        for p in PERCENTILES:
-            if 100 * passed >= p * total:
-                found.setdefault(f"p{p}", length)
-    return {**found, "max": max(lengths)} if lengths else {}
-
-
-def _documents(source: BeirFolder, judgements: Iterable[Judgement], faults: _Faults) -> dict[str, Any]:
+def _documents(source: BeirFolder, judgements: Iterable[Judgement], faults: Faults) -> dict[str, Any]:
     judged = {judgement.document_id for judgement in judgements}
     ids, duplicates, lengths, met, titled = Seen(), Duplicates(), Counter[int](), set[str](), 0
     for document, where, *_ in progress.track(source.documents(faults), "documents"):
@@ -107,7 +64,7 @@ def _documents(source: BeirFolder, judgements: Iterable[Judgement], faults: _Fau
     }
 
 
-def _queries(source: BeirFolder, faults: _Faults) -> list[Query]:
+def _queries(source: BeirFolder, faults: Faults) -> list[Query]:
     found: dict[str, Query] = {}
     for query, where, *_ in source.queries(faults):
         if found.setdefault(query.id, query) is not query:
@@ -115,13 +72,17 @@ def _queries(source: BeirFolder, faults: _Faults) -> list[Query]:
     return list(found.values())
 
 
-def _judgements(source: BeirFolder, query_ids: set[str], faults: _Faults) -> list[Judgement]:
+def _judgements(source: BeirFolder, query_ids: set[str], faults: Faults) -> list[Judgement]:
     found: dict[tuple[str, str, str], Judgement] = {}
+    grades: dict[tuple[str, str], int] = {}
     for judgement in source.judgements(faults):
         if judgement.query_id not in query_ids:
             faults(BadRow("unknown query", f"`{judgement.query_id}`", where=judgement.where))
         if found.setdefault(judgement[:3], judgement) is not judgement:
             faults(BadRow("duplicate judgement", f"`{judgement.query_id}`", where=judgement.where))
+        pair = judgement.query_id, judgement.document_id
+        if grades.setdefault(pair, judgement.grade) != judgement.grade:
+            faults.note("conflicting grade", judgement.where)
     return list(found.values())
 
 
@@ -149,11 +110,6 @@ def _split_facts(judgements: list[Judgement]) -> dict[str, Any]:
     }
 
 
-def _names(judgements: Iterable[Judgement]) -> list[str]:
-    names = {judgement.split for judgement in judgements}
-    return [name for name in SPLITS if name in names] + sorted(names.difference(SPLITS))
-
-
 def _leaks(judgements: Iterable[Judgement]) -> list[str]:
     pairs = {(judgement.query_id, judgement.split) for judgement in judgements}
     several = sum(count > 1 for count in Counter(query for query, _ in pairs).values())
@@ -165,11 +121,11 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "documents", f"{documents['count']:,}"
     yield "  with a title", f"{documents['with_title']:,}"
     yield "  exact duplicates", f"{documents['exact_duplicates']:,}"
-    yield "  characters", _listed(documents["characters"])
+    yield "  characters", listed(documents["characters"])
     yield "queries", f"{queries['count']:,}"
     yield "  with the text of another", f"{queries['duplicate_texts']:,}"
     yield "  without judgements", f"{queries['without_judgements']:,}"
-    yield "  characters", _listed(queries["characters"])
+    yield "  characters", listed(queries["characters"])
     for name, split in facts["splits"].items():
         yield f"split {name}", f"{split['queries']:,} queries, {split['judgements']:,} judgements"
         yield (
@@ -177,9 +133,5 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"mean {split['judgements_per_query']}, max {split['most_judgements_of_a_query']}",
         )
         yield "  queries without a relevant document", f"{split['queries_without_relevant']:,}"
-        yield "  judgements by grade", _listed(split["grades"])
-    yield "bad rows", _listed(facts["bad_rows"])
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {count:,}" for name, count in counts.items()) or "none"
+        yield "  judgements by grade", listed(split["grades"])
+    yield "bad rows", listed(facts["bad_rows"])

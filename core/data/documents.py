@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from core import progress
 from core.data import chunk, clean
-from core.data.bad_rows import BadRows
 from core.data.duplicates import Duplicates
 from core.data.limit import Limit
 from core.data.recipe import Recipe
 from core.data.seen import Seen
 from core.data.source import Source
+from core.formats.bad_rows import BadRows
 from core.formats.rows import BadRow, Found
 from core.types import Document
 

@@ -1,12 +1,13 @@
 """Judgements on their way from the source to the splits of the artifact."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from core.data import split
-from core.data.bad_rows import BadRows
 from core.data.recipe import Split
 from core.data.source import Source
 from core.errors import DataError
+from core.formats.bad_rows import BadRows
 from core.formats.qrels import Judgement
 from core.formats.rows import BadRow, Reason
 from core.types import Qrels
@@ -32,6 +33,23 @@ def read(source: Source, query_ids: set[str], bad: BadRows) -> list[Judgement]:
     return list(kept.values())
 
 
+def documents_there(source: Source, judgements: Iterable[Judgement]) -> set[str]:
+    """Ids of the judged documents that the source has; reads it as far as it must, and leaves bad rows for later."""
+    missing = {judgement.document_id for judgement in judgements}
+    there: set[str] = set()
+    for found in source.documents(_later):
+        if found.item.id in missing:
+            missing.remove(found.item.id)
+            there.add(found.item.id)
+        if not missing:
+            break
+    return there
+
+
+def _later(bad: BadRow) -> None:
+    """Bad rows are told when the documents are read for good."""
+
+
 def of_documents(judgements: Iterable[Judgement], pieces: Mapping[str, Sequence[str]], bad: BadRows) -> list[Judgement]:
     """Judgements of documents that were written. Those that the limit left out have no pieces, others are unknown."""
     kept = []
@@ -52,14 +70,16 @@ def queries_left_without(before: Iterable[Judgement], after: Iterable[Judgement]
     return had - have
 
 
-def by_split(judgements: Iterable[Judgement], how: Split | None, seed: int) -> dict[str, Qrels]:
-    """The source's own splits, or new ones as `how` says.
+def by_split(
+    judgements: Iterable[Judgement], how: Split | None, seed: int, alike: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Qrels]:
+    """The source's own splits, or new ones as `how` says, with documents that are `alike` on one side.
 
     Raises:
         DataError: new splits of a source whose splits contradict each other, or one that would get no query.
     """
     if how:
-        return split.deal(_together(judgements), how, seed)
+        return split.deal(_together(judgements), how, seed, alike)
     splits: dict[str, dict[str, dict[str, int]]] = {}
     for name, query_id, document_id, grade, _ in judgements:
         splits.setdefault(name, {}).setdefault(query_id, {})[document_id] = grade

@@ -1,61 +1,14 @@
 """What a recipe of `dr data` says."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from core import shipped
+from core.data.sources.paths import named
+from core.data.sources.spec import Sample, SourceSpec
 from core.recipe import ArtifactRecipe, Part, SourceFiles
-
-
-class Jsonl(Part):
-    """Files with one JSON object a line; see `core.formats.jsonl` for the names that fields may have."""
-
-    type: Literal["jsonl"]
-    documents: Annotated[Path, SourceFiles()]
-    """The documents: `id`, `_id` or `docid`; `contents` (a text, an object, a list) or `text`; perhaps a `title`."""
-    queries: Annotated[Path | None, SourceFiles()] = None
-    """The queries: `id`, `_id` or `query_id`; `text`, `query` or `question`. null: none."""
-    qrels: Annotated[Path | None, SourceFiles()] = None
-    """Query id, document id and grade by tabs: one file is split `test`, a folder holds <split>.tsv. null: none."""
-
-    @model_validator(mode="after")
-    def _judgements_need_queries(self) -> "Jsonl":
-        if self.qrels and not self.queries:
-            raise ValueError("`qrels` are given without `queries`")
-        return self
-
-
-class Beir(Part):
-    """A BEIR folder: corpus.jsonl, and if you like queries.jsonl and qrels/<split>.tsv."""
-
-    type: Literal["beir"]
-    path: Annotated[Path, SourceFiles()]
-    """The folder."""
-
-
-class Onefile(Part):
-    """One JSON file with `queries`, `corpus` and perhaps `qrels`."""
-
-    type: Literal["onefile"]
-    path: Annotated[Path, SourceFiles()]
-    """The file."""
-
-
-class Sample(Part):
-    """A small corpus that comes with `dr`."""
-
-    type: Literal["sample"]
-    name: str = Field("finance_zh", pattern=r"^\w+$")
-    """Its name: a folder under recipes/sample."""
-
-    def folder(self) -> Path:
-        """Where it lies in this installation."""
-        return shipped.folder() / "sample" / self.name
-
-
-SourceSpec = Annotated[Jsonl | Beir | Onefile | Sample, Field(discriminator="type")]
+from core.recipe.model import marked
 
 
 class Clean(Part):
@@ -94,6 +47,9 @@ class Split(Part):
 
     by: Literal["query", "document"] = "document"
     """`document`: queries that share a relevant document stay together, so no split knows another's answers."""
+    near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = 0.8
+    """Share of three-unit shingles (Jaccard) from which two relevant documents count as one, so that their queries stay
+    together too; with `by: query` it is not asked. null: only a document itself binds its queries."""
     train: float = Field(0.8, ge=0, le=1)
     """Share of the judged queries for training; 0 makes no such split."""
     dev: float = Field(0.1, ge=0, le=1)
@@ -133,5 +89,13 @@ class Recipe(ArtifactRecipe):
 
     def source_files(self) -> dict[str, Path]:
         """The user's files; a shipped sample counts as one, for it may change from version to version."""
-        files = super().source_files()
+        files: dict[str, Path] = {}
+        for name, value, _ in marked(self, SourceFiles):
+            files |= named(name, value)
         return files | {"source.name": self.source.folder()} if isinstance(self.source, Sample) else files
+
+    def identity(self) -> dict[str, Any]:
+        """As in every recipe; a pattern or list of files counts by what they hold, like a single file."""
+        files = {name for name, _, _ in marked(self, SourceFiles)}
+        fields = super().identity()
+        return {name: value for name, value in fields.items() if not {name, name.rpartition(".")[0]} & files}

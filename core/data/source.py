@@ -1,12 +1,23 @@
 """What every source of documents offers, and the one place where a recipe's words become one."""
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
-from core.data import recipe
+from core.data.sources import spec
 from core.data.sources.beir import BeirFolder
-from core.data.sources.jsonl import JsonlFiles
+from core.data.sources.files import DocumentFolder
+from core.data.sources.flagembedding import FlagembeddingFolder
+from core.data.sources.hub import HubFolder
+from core.data.sources.jsonl import ONLY_SPLIT, JsonlFiles
+from core.data.sources.judged import JudgedQueries, processed
 from core.data.sources.onefile import OneFile
+from core.data.sources.paths import all_of, by_split
+from core.data.sources.reader import OwnReader
+from core.data.sources.tables import Tables
+from core.data.sources.trec import JUDGEMENTS, TrecFiles
+from core.formats import arrow, delimited
 from core.formats.qrels import Judgement
 from core.formats.rows import Found, OnBad
 from core.types import Document, Query
@@ -28,15 +39,50 @@ class Source(Protocol):
         ...
 
 
-def opened(spec: recipe.SourceSpec) -> Source:
-    """The source that a recipe names; nothing is read yet."""
-    match spec:
-        case recipe.Jsonl():
-            return JsonlFiles(spec.documents, spec.queries, spec.qrels)
-        case recipe.Beir():
-            return BeirFolder(spec.path)
-        case recipe.Onefile():
-            return OneFile(spec.path)
-        case recipe.Sample():
-            folder = spec.folder()
-            return JsonlFiles(folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels")
+def opened(given: spec.SourceSpec) -> Source:
+    """The source that a recipe names; no file is opened yet.
+
+    Raises:
+        UsageError: a folder is missing, or a list of files is empty.
+    """
+    match given:
+        case spec.Jsonl():
+            return JsonlFiles(all_of(given.documents), _files(given.queries), given.qrels)
+        case spec.Beir():
+            return BeirFolder(given.path)
+        case spec.Onefile():
+            return OneFile(given.path)
+        case spec.Trec():
+            judged = _judged(given.qrels, JUDGEMENTS, given.split)
+            return TrecFiles(all_of(given.documents), _files(given.queries), judged, given.query_field)
+        case spec.Processed():
+            return processed(given.path)
+        case spec.Tevatron():
+            queries = [(given.split, path) for path in all_of(given.queries)]
+            return JudgedQueries(queries, _files(given.documents))
+        case spec.Flagembedding():
+            return FlagembeddingFolder(given.path)
+        case spec.Csv():
+            read = partial(delimited.rows, delimiter=given.delimiter)
+            judged = _judged(given.qrels, (".csv", ".tsv"), ONLY_SPLIT)
+            return Tables(read, all_of(given.documents), _files(given.queries), judged, given.columns)
+        case spec.Parquet():
+            judged = _judged(given.qrels, (".parquet",), ONLY_SPLIT)
+            return Tables(arrow.parquet, all_of(given.documents), _files(given.queries), judged, given.columns)
+        case spec.Datasets():
+            return HubFolder(given)
+        case spec.Folder():
+            return DocumentFolder(given.path, given.pdf)
+        case spec.Python():
+            return OwnReader(given.file, given.function, given.path, _files(given.documents))
+        case spec.Sample():
+            folder = given.folder()
+            return JsonlFiles([folder / "corpus.jsonl"], [folder / "queries.jsonl"], folder / "qrels")
+
+
+def _files(given: Path | tuple[Path, ...] | None) -> list[Path]:
+    return all_of(given) if given is not None else []
+
+
+def _judged(path: Path | None, endings: tuple[str, ...], only: str) -> list[tuple[str, Path]]:
+    return by_split(path, endings, only) if path else []

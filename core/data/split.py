@@ -1,20 +1,23 @@
 """Judged queries dealt out to train, dev and test."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from core.data.recipe import Split
 from core.errors import DataError
 from core.types import Qrels
 
 
-def deal(qrels: Qrels, how: Split, seed: int) -> dict[str, Qrels]:
+def deal(qrels: Qrels, how: Split, seed: int, alike: Mapping[str, str] = MappingProxyType({})) -> dict[str, Qrels]:
     """The judgements of every split; queries in their given order. The same for the same queries, shares and seed.
+
+    alike: document -> the one that stands for it and all its near-duplicates.
 
     Raises:
         DataError: a split gets no query.
     """
-    groups = [[query] for query in qrels] if how.by == "query" else bound_together(qrels)
+    groups = [[query] for query in qrels] if how.by == "query" else bound_together(qrels, alike)
     split_of = _deal_groups(groups, how.shares(), seed)
     dealt: dict[str, dict[str, dict[str, int]]] = {name: {} for name in how.shares()}
     for query, judged in qrels.items():
@@ -30,12 +33,13 @@ def deal(qrels: Qrels, how: Split, seed: int) -> dict[str, Qrels]:
     return dict(dealt)
 
 
-def bound_together(qrels: Qrels) -> list[list[str]]:
+def bound_together(qrels: Qrels, alike: Mapping[str, str] = MappingProxyType({})) -> list[list[str]]:
     """Queries in groups: two are in one when a document that is relevant to some query is judged for both.
 
-    So no document that is relevant in one group is judged, with any grade, in another.
+    So no document that is relevant in one group is judged, with any grade, in another; nor is one that is `alike`.
     """
-    relevant = {document for judged in qrels.values() for document, grade in judged.items() if grade > 0}
+    one = {document: alike.get(document, document) for judged in qrels.values() for document in judged}
+    relevant = {one[document] for judged in qrels.values() for document, grade in judged.items() if grade > 0}
     parent = {query: query for query in qrels}
 
     def root(query: str) -> str:
@@ -45,7 +49,7 @@ def bound_together(qrels: Qrels) -> list[list[str]]:
 
     first: dict[str, str] = {}
     for query, judged in qrels.items():
-        for document in relevant.intersection(judged):
+        for document in relevant.intersection(one[document] for document in judged):
             parent[root(query)] = root(first.setdefault(document, query))
     groups: dict[str, list[str]] = {}
     for query in qrels:

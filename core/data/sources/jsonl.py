@@ -1,6 +1,6 @@
 """Documents, queries and judgements in files of their own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +15,19 @@ ONLY_SPLIT = "test"
 
 @dataclass(frozen=True)
 class JsonlFiles:
-    """A file of documents; perhaps one of queries; perhaps a file, or a folder of <split>.tsv, of judgements."""
+    """Files of documents; perhaps files of queries; perhaps a file, or a folder of <split>.tsv, of judgements."""
 
-    corpus: Path
-    questions: Path | None
+    corpus: Sequence[Path]
+    questions: Sequence[Path]
     qrels: Path | None
 
     def documents(self, on_bad: OnBad) -> Iterator[Found[Document]]:
-        return jsonl.documents(self.corpus, on_bad)
+        for path in self.corpus:
+            yield from jsonl.documents(path, on_bad)
 
     def queries(self, on_bad: OnBad) -> Iterator[Found[Query]]:
-        return jsonl.queries(self.questions, on_bad) if self.questions else iter(())
+        for path in self.questions:
+            yield from jsonl.queries(path, on_bad)
 
     def judgements(self, on_bad: OnBad) -> Iterator[Judgement]:
         if self.qrels is None:

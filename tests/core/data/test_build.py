@@ -276,3 +276,20 @@ def test_a_killed_run_leaves_no_output_and_the_same_command_finishes_it(tmp_path
     assert half.stat().st_size < source["documents"].stat().st_size
     _, stats = made(tmp_path, source)
     assert stats["documents"] == 40_000
+
+
+def test_judged_documents_that_are_not_there_take_no_place_in_a_limit(tmp_path):
+    # half of 4 places is for judged documents: d7 and d8 are not there, so d5 of q2 and d6 of q3 get them
+    qrels = [("q1", "d7", 1), ("q1", "d8", 1), ("q2", "d5", 1), ("q3", "d6", 1)]
+    out, stats = made(tmp_path, jsonl(tmp_path, DOCUMENTS, QUERIES, qrels), limit=4, on_bad_row="reject")
+    assert [document.id for document in beir.read_documents(out)] == ["d1", "d2", "d5", "d6"]
+    assert stats["bad_rows"] == {"unknown document": 2}
+
+
+def test_when_no_row_is_good_the_error_shows_the_first(tmp_path):
+    source = jsonl(tmp_path, [{"id": number} for number in range(9)])
+    with pytest.raises(DataError, match="no document is left: 9 × missing text") as raised:
+        made(tmp_path, source, on_bad_row="reject")
+    told = raised.value.what.splitlines()[1:]
+    assert [line.split(": ")[0].rpartition(":")[2] for line in told] == ["1", "2", "3", "4", "5"]
+    assert raised.value.where.endswith("documents.jsonl:1")

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import artifact
-from core.data import check
-from core.errors import ArtifactError, UsageError
+from core.data import check, check_training
+from core.data.report import percentiles
+from core.errors import ArtifactError, DataError, UsageError
 from core.formats import beir
 from core.recipe import ArtifactRecipe
 
@@ -63,11 +64,11 @@ def test_the_report_is_plain_data_and_a_table():
 @given(st.lists(st.integers(0, 50), min_size=1))
 def test_percentiles_are_those_of_numpy(lengths):
     expected = {f"p{p}": int(numpy.percentile(lengths, p, method="inverted_cdf")) for p in (5, 50, 95, 99)}
-    assert check.percentiles(Counter(lengths)) == {**expected, "max": max(lengths)}
+    assert percentiles(Counter(lengths)) == {**expected, "max": max(lengths)}
 
 
 def test_no_texts_have_no_percentiles():
-    assert check.percentiles(Counter()) == {}
+    assert percentiles(Counter()) == {}
 
 
 @pytest.mark.parametrize(
@@ -116,3 +117,99 @@ def test_an_artifact_of_another_stage_is_refused(tmp_path):
     artifact.make(recipe, lambda recipe, work: beir.write_documents(work.path, []))
     with pytest.raises(ArtifactError, match="an artifact of `data` is needed"):
         check.inspect(tmp_path / "out")
+
+
+def test_grades_that_contradict_each_other_are_a_problem(tmp_path):
+    report = check.inspect(
+        folder(tmp_path, [document("d1")], [QUERY], train=[("q1", "d1", "1")], test=[("q1", "d1", "0")])
+    )
+    assert report.problems == [
+        f"1 × conflicting grade, first at {tmp_path}/qrels/test.tsv:1",
+        "1 × query judged in more than one split",
+    ]
+
+
+def test_the_first_three_places_are_told(tmp_path):
+    report = check.inspect(folder(tmp_path, [document("d1"), *[document(f"e{n}", " ") for n in range(4)]]))
+    assert report.problems == [f"4 × empty document, first at {tmp_path}/corpus.jsonl:2, :3, :4"]
+
+
+def training(tmp_path, rows, name="train.jsonl"):
+    text = json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+def triple(query, text, rel, **weight):
+    return {"query": query, "document": text, "rel": rel, **(weight or {"weight": 1.0})}
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "train.json"])
+def test_labels_and_weights_of_graded_pairs_are_counted(tmp_path, name):
+    rows = [triple("q", "a", 1), triple("q", "b", 0, weight=0.5), triple("p", "a", 1.0), triple("q", "a", 1)]
+    report = check_training.inspect(training(tmp_path, rows, name))
+    assert report.problems == []
+    assert report.as_dict() == {
+        "file": str(tmp_path / name), "rows": 4, "kind": "triples", "queries": 2, "documents": 2, "exact_duplicates": 1,
+        "labels": {"counts": {"0": 1, "1": 3}}, "weights": {"counts": {"0.5": 1, "1": 3}},
+        "bad_rows": {}, "problems": [],
+    }  # fmt: skip
+    assert ("labels (rel)", "0: 1, 1: 3") in report.rows()
+
+
+def test_many_labels_are_shown_as_a_spread_and_in_tenths(tmp_path):
+    rows = [triple("q", f"d{n}", n / 100) for n in range(101)]
+    report = check_training.inspect(training(tmp_path, rows))
+    spread = {f"p{p}": numpy.percentile(numpy.arange(101) / 100, p, method="inverted_cdf") for p in (5, 50, 95, 99)}
+    assert report.facts["labels"] == {"spread": {"min": 0.0, **spread, "max": 1.0}}
+    tenths = dict(report.rows())["  in tenths, from"]
+    assert tenths.startswith("0: 10, 0.1: 10")
+    assert tenths.endswith("0.9: 11")
+
+
+def test_what_is_wrong_with_graded_pairs_is_told_with_its_places(tmp_path):
+    rows = [
+        triple("q", "a", 1), triple("q", "a", 0), triple("q", "b", 1.5), triple("q", "c", -0.1),
+        triple("q", "e", 1, weight=-1), {"query": "q", "document": "f", "rel": 1}, triple("q", "g", "1"),
+        triple("q", "h", 1, weight=None), {"query": "q", "doc": "i", "rel": 1}, {"query": "q", "document": "j"},
+        triple("q", "a", 1),
+    ]  # fmt: skip
+    path = training(tmp_path, rows)
+    assert sorted(check_training.inspect(path).problems) == sorted(
+        [
+            f"1 × conflicting label of the same query and document, first at {path}:2",
+            f"2 × `rel` outside 0 to 1, first at {path}:3, :4",
+            f"1 × negative `weight`, first at {path}:5",
+            f"1 × no `weight`, which counts as 1, first at {path}:6",
+            f"2 × bad grade, first at {path}:7, :8",
+            f"1 × wrong columns, first at {path}:9",
+            f"1 × missing text, first at {path}:10",
+        ]
+    )
+
+
+def test_examples_are_counted_and_a_passage_on_both_sides_is_a_conflict(tmp_path):
+    rows = [
+        {"query": "q", "positives": [{"text": "a", "score": 0.9}], "negatives": [{"text": "b"}, {"text": "c"}]},
+        {"query": "q", "positives": [{"text": "b"}]},
+        {"query": "r", "positives": []},
+    ]
+    path = training(tmp_path, rows)
+    report = check_training.inspect(path)
+    assert report.problems == [
+        f"1 × conflicting label of the same query and document, first at {path}:2",
+        f"1 × missing text, first at {path}:3",
+    ]
+    assert report.facts["labels"] == {"positives": 2, "negatives": 2}
+    assert report.facts["per_example"]["negatives"] == {"p5": 0, "p50": 0, "p95": 2, "p99": 2, "max": 2}
+    assert report.facts["scores"]["positives"] == {"counts": {"0.9": 1}}
+
+
+def test_a_file_that_is_no_training_file_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="this is no training row: it has `id`, `text`"):
+        check_training.inspect(training(tmp_path, [{"id": 1, "text": "t"}]))
+    with pytest.raises(UsageError, match="no such file"):
+        check_training.inspect(tmp_path / "absent")
+    (tmp_path / "broken.jsonl").write_text("{\n")
+    with pytest.raises(DataError, match="no row of the file can be read"):
+        check_training.inspect(tmp_path / "broken.jsonl")

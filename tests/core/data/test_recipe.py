@@ -2,10 +2,13 @@ import pytest
 
 from core import shipped
 from core.data.recipe import Recipe
+from core.data.sources.spec import SourceSpec
 from core.errors import RecipeError
 from core.recipe import dump, load
 
-SHIPPED = sorted((shipped.folder() / "data").glob("*.yaml"))
+SHIPPED = sorted(
+    path for path in (shipped.folder() / "data").glob("*.yaml") if "\nstage: data\n" in path.read_text(encoding="utf-8")
+)
 
 
 def written(tmp_path, text):
@@ -38,8 +41,8 @@ def test_judgements_without_queries_are_refused(tmp_path):
 
 
 def test_an_unknown_source_is_told_with_those_there_are(tmp_path):
-    with pytest.raises(RecipeError, match="'jsonl', 'beir', 'onefile', 'sample'"):
-        load(written(tmp_path, "source: {type: csv, path: x}\n"), Recipe)
+    with pytest.raises(RecipeError, match="'jsonl', 'beir', 'onefile', 'trec'"):
+        load(written(tmp_path, "source: {type: xml, path: x}\n"), Recipe)
 
 
 def test_every_file_of_the_user_counts_as_a_source_and_so_does_the_sample(tmp_path):
@@ -47,3 +50,20 @@ def test_every_file_of_the_user_counts_as_a_source_and_so_does_the_sample(tmp_pa
     assert sorted(load(written(tmp_path, own), Recipe).source_files()) == ["source.documents", "source.queries"]
     sample = load(written(tmp_path, "source: {type: sample}\n"), Recipe).source_files()
     assert sample == {"source.name": shipped.folder() / "sample" / "finance_zh"}
+
+
+def test_every_kind_of_source_has_a_shipped_recipe():
+    kinds = {member.model_fields["type"].annotation.__args__[0] for member in SourceSpec.__origin__.__args__}
+    assert len(kinds) > 10
+    assert {load(path, Recipe).source.type for path in SHIPPED} == kinds
+
+
+def test_a_pattern_and_a_list_give_each_file_a_name_of_its_own(tmp_path):
+    for name in ("a.jsonl", "b.jsonl", "c.jsonl"):
+        (tmp_path / name).touch()
+    own = f"source: {{type: jsonl, documents: [{tmp_path}/c.jsonl, '{tmp_path}/[ab].jsonl']}}\n"
+    recipe = load(written(tmp_path, own), Recipe)
+    assert {name: path.name for name, path in recipe.source_files().items()} == {
+        "source.documents.0": "c.jsonl", "source.documents.1.0": "a.jsonl", "source.documents.1.1": "b.jsonl",
+    }  # fmt: skip
+    assert not [name for name in recipe.identity() if name.startswith("source.documents")]

@@ -1,0 +1,1 @@
+"""Several sets of one kind -> one, each with its share."""
