@@ -8,17 +8,26 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import Missing, ProcessFailed
+from core.errors import DrError, Missing, ProcessFailed
 
 GRACE_SECONDS = 30
 """How long a program may take to end after SIGTERM before it is killed."""
 
 TAIL = 8
 """Lines of a log that an error quotes."""
+
+# Holds the reading end of a pipe whose writing end is ours: it ends with us, however we end, and the group after it.
+_GUARD = """
+read -r _
+kill -s TERM -- "-$0"
+waited=0
+while [ "$waited" -lt "$1" ] && kill -s 0 -- "-$0"; do sleep 1; waited=$((waited + 1)); done
+kill -s KILL -- "-$0"
+"""
 
 # The services we start are on this machine: a proxy of the environment does not know them.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -66,9 +75,32 @@ def ask(argv: tuple[str, ...], *, timeout_seconds: float = 60) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class Service:
+    """A server under way."""
+
+    command: Command
+    log: Path
+    child: subprocess.Popen[bytes]
+
+    def check(self) -> None:
+        """Raises ProcessFailed with the last lines of the log when it has ended."""
+        if self.child.poll() is not None:
+            raise _failed(self.command, f"ended with status {self.child.returncode}", self.log)
+
+
+def nothing() -> None:
+    """What is done while waiting, unless one is told."""
+
+
 @contextlib.contextmanager
-def service(command: Command, log: Path, *, ready: str, timeout_seconds: float) -> Iterator[None]:
+def service(
+    command: Command, log: Path, *, ready: str, timeout_seconds: float, beat: Callable[[], None] = nothing
+) -> Iterator[Service]:
     """Run a server for the length of the block, from the moment the URL `ready` answers 200.
+
+    `beat` is called about ten times a second until then. A failure in the block of a server that has ended is told as
+    the server's end: what failed in the block is its consequence.
 
     Raises:
         Missing: there is no such program.
@@ -77,12 +109,18 @@ def service(command: Command, log: Path, *, ready: str, timeout_seconds: float) 
     with _started(command, log) as child:
         deadline = time.monotonic() + timeout_seconds
         while not _answers(ready):
+            beat()
             if child.poll() is not None:
                 raise _failed(command, f"ended with status {child.returncode} before it was ready", log)
             if time.monotonic() > deadline:
                 raise _failed(command, f"was not ready after {timeout_seconds:g} s ({ready})", log)
             time.sleep(0.1)
-        yield
+        running = Service(command, log, child)
+        try:
+            yield running
+        except DrError:
+            running.check()
+            raise
 
 
 @contextlib.contextmanager
@@ -101,21 +139,45 @@ def _started(command: Command, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         except OSError as error:  # no such file, not executable, not a program
             raise Missing(f"cannot start `{command.argv[0]}`: {error.strerror}") from None
     try:
-        yield child
+        with _guarded(child):
+            try:
+                yield child
+            finally:
+                _stop(child)
     finally:
-        _stop(child)
+        _kill(child)
+
+
+@contextlib.contextmanager
+def _guarded(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let the group of `child` end even when we are killed in the block, and can do nothing about it."""
+    guard = subprocess.Popen(
+        ("/bin/sh", "-c", _GUARD, str(child.pid), str(GRACE_SECONDS)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # out of reach of what ends our own group
+    )
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(timeout=GRACE_SECONDS)
-            break
-    # Workers may outlive their leader: the group is asked once more, without mercy.
+    """Ask the group to end, and wait for its leader. An interrupt while waiting ends the wait: `_kill` is next."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(timeout=GRACE_SECONDS)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End what is left of the group without mercy: workers may outlive their leader."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS answers so for a group of zombies
         os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def _failed(command: Command, what: str, log: Path) -> ProcessFailed:

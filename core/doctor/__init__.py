@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.doctor import environment, java, machine, packages, torch
+from core.doctor import environment, interpreters, java, machine, packages, torch
 from core.doctor.finding import Finding
 
 __all__ = ["Finding", "examine"]
@@ -18,6 +18,7 @@ def examine(folder: Path = Path()) -> list[Finding]:
         *packages.all_groups(),
         *torch.findings(),
         java.finding(),
+        *interpreters.findings(folder),
         machine.disk(folder),
         *machine.ports(),
         machine.numba_cache(),

@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from core import artifact
+from core.address import listen, url
 from core.errors import Missing
 from core.retrieval.index import open_index
 from core.serve.desk import Desk
 from core.serve.journal import Entry, Journal
-from core.serve.listen import Server, listen, url
+from core.serve.listen import Server
 from core.serve.protocol import Question, Refused
 from core.serve.recipe import Recipe
 
@@ -38,7 +39,9 @@ def run(recipe: Recipe) -> None:
         # What is loaded stays: left in the collector's reach, it costs a pause of 60 ms every thousand requests.
         gc.collect()
         gc.freeze()
-        Server(app, lambda: log.info("%s", _greeting(recipe, url(sock), app.description))).run([sock])
+        Server(app, lambda: log.info("%s", _greeting(recipe, url(*sock.getsockname()[:2]), app.description))).run(
+            [sock]
+        )
 
 
 def create(recipe: Recipe) -> FastAPI:

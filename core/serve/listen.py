@@ -1,6 +1,5 @@
-"""The port, and the server behind it that ends well."""
+"""The server that ends well."""
 
-import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -9,8 +8,6 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from core.errors import DrError, UsageError
-
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 20
@@ -18,47 +15,6 @@ GRACE_SECONDS = 20
 
 KEEP_ALIVE_SECONDS = 300
 """Idle time of a connection. A trainer searches once a step: closed meanwhile, its next request would be lost."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens: taken before anything heavy is loaded; clients that come early wait.
-
-    Raises:
-        UsageError: the port is taken, or the address is not this machine's.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(address)
-            sock.listen(2048)
-        except OSError:
-            sock.close()
-            raise
-    except OSError as error:
-        raise _cannot_listen(error, host, port) from None
-    return sock
-
-
-def _cannot_listen(error: OSError, host: str, port: int) -> DrError:
-    if error.errno == errno.EADDRINUSE:
-        return UsageError(
-            f"port {port} is in use by another program",
-            where=f"{host}:{port}",
-            hint=f"stop that one, or choose another: port={port + 1 if port < 65535 else 0} (0: any free one)",
-        )
-    return UsageError(
-        f"cannot listen: {error.strerror}", where=f"{host}:{port}", hint="`host: 127.0.0.1` serves this machine"
-    )
-
-
-def url(sock: socket.socket) -> str:
-    """Where clients on this machine reach the server."""
-    host, port = sock.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):

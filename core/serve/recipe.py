@@ -1,11 +1,11 @@
 """What `dr serve` can be told."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
+from core.address import is_loopback
 from core.recipe import BaseRecipe, From
 from core.retrieval.spec import Method
 
@@ -53,7 +53,7 @@ class Recipe(BaseRecipe):
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        if self.token_env is None and not _is_loopback(self.host):
+        if self.token_env is None and not is_loopback(self.host):
             raise ValueError(
                 f"`host` {self.host} is open to other machines and needs `token_env`: the name of an environment "
                 "variable that holds a token"
@@ -63,10 +63,3 @@ class Recipe(BaseRecipe):
         if self.max_queries > self.max_queue:
             raise ValueError(f"`max_queries` is {self.max_queries}: it would never fit `max_queue` {self.max_queue}")
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name that may mean anything

@@ -94,21 +94,48 @@ def test_a_program_that_cannot_be_started_is_missing(tmp_path, name):
         ask((program,))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
-def test_an_interrupted_run_ends_the_program_and_its_workers(tmp_path):
+def runs_a_family(tmp_path, first=""):
+    """A process in `core.process.run`, and the leader and worker that it runs; SIGTERM leaves the file `stopping`."""
+    leader = f"{first}\n{textwrap.dedent(FAMILY)}"
     code = f"""
         import signal, sys
         from pathlib import Path
         from core.process import Command, run
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        command = Command((sys.executable, "-c", {textwrap.dedent(FAMILY)!r}, {str(tmp_path / "ids")!r}))
-        run(command, Path({str(tmp_path / "log")!r}))
+        def stop(*_):
+            Path({str(tmp_path / "stopping")!r}).touch()
+            sys.exit(143)
+        signal.signal(signal.SIGTERM, stop)
+        run(Command((sys.executable, "-c", {leader!r}, {str(tmp_path / "ids")!r})), Path({str(tmp_path / "log")!r}))
     """
-    parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], env=environment)
     wait_until((tmp_path / "ids").exists)
     family = [int(part) for part in (tmp_path / "ids").read_text().split()]
+    assert all(map(alive, family))
+    return parent, family
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+def test_an_interrupted_run_ends_the_program_and_its_workers(tmp_path):
+    parent, family = runs_a_family(tmp_path)
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(20) == 143
+    wait_until(lambda: not any(map(alive, family)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+def test_a_killed_run_takes_the_program_and_its_workers_with_it(tmp_path):
+    parent, family = runs_a_family(tmp_path)
+    parent.kill()
+    assert parent.wait(20) == -signal.SIGKILL
+    wait_until(lambda: not any(map(alive, family)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+def test_a_second_interrupt_ends_a_program_that_does_not_heed_the_first(tmp_path):
+    parent, family = runs_a_family(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+    parent.send_signal(signal.SIGTERM)
+    wait_until(lambda: (tmp_path / "stopping").exists())
     assert all(map(alive, family))
     parent.send_signal(signal.SIGTERM)
     assert parent.wait(20) == 143
@@ -171,6 +198,23 @@ def test_a_service_that_fails_in_the_block_is_gone_too(tmp_path):
         raise KeyError
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=5)
+
+
+def test_a_failure_in_the_block_of_a_service_that_has_died_is_told_as_its_death(tmp_path):
+    (tmp_path / "model").touch()
+    port = free_port()
+    command = python(
+        "import os; print('out of memory', flush=True)\n" + textwrap.dedent(SERVER), port, tmp_path / "model"
+    )
+    with (
+        pytest.raises(ProcessFailed, match="ended with status -9") as caught,
+        service(command, tmp_path / "log", ready=f"http://127.0.0.1:{port}/", timeout_seconds=20) as running,
+    ):
+        running.check()  # it lives
+        os.kill(running.child.pid, signal.SIGKILL)
+        running.child.wait()
+        raise Missing("connection refused")
+    assert "out of memory" in caught.value.render()
 
 
 def test_a_service_that_answers_503_is_not_ready(tmp_path):
