@@ -1,0 +1,1 @@
+"""A file of personas -> those of a field, searchable: who might ask about a document. `dr distill personas`."""
