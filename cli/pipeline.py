@@ -24,12 +24,25 @@ class Step(Part):
     """`key.sub=value` and `~key`, as on the command line."""
 
 
+class Contrast(Part):
+    """Two evaluations of the pipeline, held against each other when all steps are done."""
+
+    a: Path
+    """Artifact of `dr eval`."""
+    b: Path
+    """Another one, over the same queries: is it better?"""
+    measure: str = "ndcg@10"
+    """What they are compared on."""
+
+
 class Pipeline(BaseRecipe):
     """Recipes in the order they are run."""
 
     stage: Literal["run"]
     steps: tuple[Step, ...] = Field(min_length=1)
     """What is run, in order; steps meet through the paths in their recipes."""
+    compare: tuple[Contrast, ...] = ()
+    """What is compared in the end: the difference of each, its 95 % interval, and whether it is more than luck."""
     then: str | None = None
     """A line shown at the end: what to do with the result. null: none."""
 
@@ -48,8 +61,14 @@ def run(path: Path, overrides: list[str], *, dry_run: bool, force: bool, as_json
             raise stopped
 
     then = None if stopped else pipeline.then
-    fields = {"steps": [outcome.as_dict() for outcome in outcomes], "then": then}
-    return dispatch.finish(fields, report(outcomes, then), gate, as_json=as_json)
+    compared = [] if stopped else _compare(pipeline.compare)
+    fields = {
+        "steps": [outcome.as_dict() for outcome in outcomes],
+        "compare": [contrast.model_dump(mode="json") | found.as_dict() for contrast, found in compared],
+        "then": then,
+    }
+    text = report(outcomes, compared, then)
+    return dispatch.finish(fields, text, gate, as_json=as_json)
 
 
 def _show(pipeline: Pipeline, steps: list[tuple[Stage, Any]], *, force: bool, as_json: bool) -> None:
@@ -99,14 +118,34 @@ def _load(step: Step, folder: Path) -> tuple[Stage, Any]:
     return stage, load(path, stage.recipe_model(), step.overrides)
 
 
-def report(outcomes: list[dispatch.Outcome], then: str | None) -> str:
-    """What was made, the scores of all evaluations side by side, and what to do next."""
+def _compare(contrasts: tuple[Contrast, ...]) -> list[tuple[Contrast, Any]]:
+    """Each contrast with its `Comparison`; the p-values know of each other."""
+    if not contrasts:
+        return []
+    from core.eval.compare import run as compare
+    from core.significance import together
+
+    names = [f"{contrast.a} {contrast.b} {contrast.measure}" for contrast in contrasts]
+    found = [next(iter(compare(contrast.a, contrast.b, [contrast.measure]).values())) for contrast in contrasts]
+    adjusted = together(dict(zip(names, found, strict=True)))
+    return [(contrast, adjusted[name]) for contrast, name in zip(contrasts, names, strict=True)]
+
+
+def report(outcomes: list[dispatch.Outcome], compared: list[tuple[Contrast, Any]], then: str | None) -> str:
+    """What was made, the scores of all evaluations side by side, their differences, and what to do next."""
     rows = [(outcome.stage, str(outcome.out), outcome.status, f"{outcome.seconds:.1f}") for outcome in outcomes]
     parts = [console.table(("stage", "artifact", "status", "seconds"), rows)]
     if scored := [outcome for outcome in outcomes if outcome.stage == "eval"]:
         names = list(dict.fromkeys(name for outcome in scored for name in _scores(outcome)))
         scores = [(outcome.out.name, *(_scores(outcome).get(name) for name in names)) for outcome in scored]
         parts.append(console.table(("evaluation", *names), scores))
+    if compared:
+        headers = ("A", "B", "measure", "B - A", "95 % low", "high", "Holm p", "verdict on B")
+        differences = [
+            (contrast.a.name, contrast.b.name, contrast.measure, c.difference, c.low, c.high, c.adjusted_p, c.verdict)
+            for contrast, c in compared
+        ]
+        parts.append(console.table(headers, differences))
     if then:
         parts.append(f"next: {then}")
     return "\n\n".join(parts)

@@ -1,7 +1,11 @@
 """What many tests share: the checkout, the real collections, a small model."""
 
+import contextlib
+import json
 import os
 import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -67,3 +71,39 @@ def small_disk(tmp_path):
         pytest.skip(f"a small disk cannot be mounted here: {tried.stderr.strip()}")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+@dataclass
+class LanguageModel:
+    """A running tests/doubles/llm_server.py."""
+
+    port: int
+    log: Path
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def tries(self):
+        """One entry for each request that it saw and has done with."""
+        return [json.loads(line) for line in self.log.read_bytes().splitlines()] if self.log.exists() else []
+
+
+@pytest.fixture
+def llm_server(tmp_path_factory):
+    """`with llm_server(latency=0.1) as server:`; options as the program has them, lists for repeated ones."""
+
+    @contextlib.contextmanager
+    def start(**options):
+        log = tmp_path_factory.mktemp("llm") / "tries.jsonl"
+        command = [sys.executable, str(ROOT / "tests/doubles/llm_server.py"), "--log", str(log)]
+        for name, value in options.items():
+            for each in value if isinstance(value, list) else [value]:
+                command += [f"--{name.replace('_', '-')}", str(each)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield LanguageModel(int(process.stdout.readline()), log)
+            finally:
+                process.kill()
+
+    return start

@@ -11,13 +11,36 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
 
 GROUND = {"errors", "types", "lazy", "digest", "versions", "recipe", "artifact", "process", "progress", "tracking"}
-GROUND |= {"memory", "shipped"}
-TOOLS = {"formats", "text", "measure", "significance", "retrieval", "doctor"}
-STAGES = {"data", "embed", "index", "serve", "eval"}
+GROUND |= {"memory", "shipped", "address"}
+TOOLS = {"formats", "text", "measure", "significance", "retrieval", "llm", "hub", "environment", "doctor"}
+STAGES = {"data", "distill", "embed", "index", "serve", "eval"}
+
+FURTHER = [
+    ("data", "rows", "data/rows-tiny"),
+    ("data", "mix", "data/mix"),
+    ("distill", "personas", "distill/personas"),
+    ("distill", "mine", "distill/mine-tiny"),
+    ("distill", "reasoning", "distill/reasoning"),
+    ("distill", "run", "distill/finance"),
+    ("serve", "llm", "serve/llm"),
+]
+"""Commands of further verbs: group, verb, shipped recipe."""
 
 HEAVY = {"torch", "transformers", "sentence_transformers", "tokenizers", "datasets", "numpy", "pandas", "pyarrow"}
 HEAVY |= {"faiss", "numba", "scipy", "ray", "verl", "vllm", "trl", "peft", "fastapi", "uvicorn", "matplotlib"}
-HEAVY |= {"ir_measures", "jieba", "rjieba", "swanlab", "wandb"}
+HEAVY |= {
+    "ir_measures",
+    "jieba",
+    "rjieba",
+    "swanlab",
+    "wandb",
+    "aiohttp",
+    "huggingface_hub",
+    "modelscope",
+    "datasketch",
+    "modelscope_hub",
+    "requests",
+}
 STARTERS = {"subprocess", "multiprocessing", "pty", "popen2"}
 
 
@@ -108,6 +131,7 @@ def test_what_rewards_run_elsewhere_is_standard_library_only(file):
         ["data", "--help"],
         ["recipe", "ls"],
         *([stage, f"recipes/{stage}/tiny.yaml", "--dry-run"] for stage in sorted(STAGES)),
+        *([group, verb, f"recipes/{recipe}.yaml", "--dry-run"] for group, verb, recipe in FURTHER),
         ["run", "recipes/quickstart.yaml", "--dry-run"],
     ],
     ids=" ".join,

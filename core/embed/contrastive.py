@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -19,7 +19,17 @@ WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
 
 
-def train(model: SentenceTransformer, documents: Sequence[Document], recipe: Recipe, tracker: Tracker) -> int:
+Questions = Mapping[str, Sequence[str]]
+"""Document id -> questions that it answers."""
+
+
+def train(
+    model: SentenceTransformer,
+    documents: Sequence[Document],
+    questions: Questions,
+    recipe: Recipe,
+    tracker: Tracker,
+) -> int:
     """Train `model` in place; the number of steps taken.
 
     Raises:
@@ -33,7 +43,7 @@ def train(model: SentenceTransformer, documents: Sequence[Document], recipe: Rec
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, total))
     model.train()
     with progress.bar("embed: train", total) as bar:
-        for step, batch in zip(range(1, total + 1), _batches(documents, recipe), strict=False):
+        for step, batch in zip(range(1, total + 1), _batches(documents, questions, recipe), strict=False):
             loss = _loss(criterion, model, batch)
             _check(loss, step, recipe)
             optimizer.zero_grad()
@@ -54,7 +64,7 @@ def num_steps(num_documents: int, recipe: Recipe) -> int:
     return max(recipe.epochs * max(1, num_documents // recipe.batch_size), recipe.min_steps)
 
 
-def _batches(documents: Sequence[Document], recipe: Recipe) -> Iterator[list[pairs.Pair]]:
+def _batches(documents: Sequence[Document], questions: Questions, recipe: Recipe) -> Iterator[list[pairs.Pair]]:
     """Batches without end. A document is at most once in a batch: its own other pair would be a false negative."""
     rng = random.Random(f"{recipe.seed}/pairs")  # noqa: S311 - no secret hangs on it
     size = min(recipe.batch_size, len(documents))
@@ -62,7 +72,10 @@ def _batches(documents: Sequence[Document], recipe: Recipe) -> Iterator[list[pai
     while True:
         rng.shuffle(order)
         for start in range(0, len(order) - size + 1, size):
-            yield [pairs.draw(document, recipe.pairs, rng) for document in order[start : start + size]]
+            yield [
+                pairs.draw(document, recipe.pairs, rng, questions.get(document.id, ()))
+                for document in order[start : start + size]
+            ]
 
 
 def _loss(

@@ -1,25 +1,22 @@
 """Pairs of texts that belong together, made from documents alone. Every choice is drawn from the generator given."""
 
 import random
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from core.embed.recipe import Pairs
-from core.text.normal import CJK
 from core.text.sentences import sentences
+from core.text.units import units
 from core.types import Document
 
-Kind: TypeAlias = Literal["crops", "sentences", "titles"]
+Kind: TypeAlias = Literal["crops", "sentences", "titles", "questions"]
 
 MIN_UNITS = 8
 """Shorter texts give no pair."""
 
 SPAN = (0.1, 0.5)
 """Shortest and longest crop, as shares of the text."""
-
-_UNIT = re.compile(rf"(?:[{CJK}]|[^\s{CJK}]+)\s*")
-"""A Chinese character or a word, with the white space behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +31,12 @@ class Pair:
 
 def usable(document: Document) -> bool:
     """Whether the text is long enough for pairs."""
-    return len(_units(document.text)) >= MIN_UNITS
+    return len(units(document.text)) >= MIN_UNITS
 
 
-def draw(document: Document, shares: Pairs, rng: random.Random) -> Pair:
-    """One pair of a usable document, of a kind that the document can give."""
-    kinds = [kind for kind in _possible(document) if getattr(shares, kind) > 0]
+def draw(document: Document, shares: Pairs, rng: random.Random, questions: Sequence[str] = ()) -> Pair:
+    """One pair of a usable document, of a kind that it can give; `questions` are those that it answers."""
+    kinds = [kind for kind in _possible(document, questions) if getattr(shares, kind) > 0]
     (kind,) = rng.choices(kinds, [getattr(shares, kind) for kind in kinds])
     match kind:
         case "crops":
@@ -48,6 +45,8 @@ def draw(document: Document, shares: Pairs, rng: random.Random) -> Pair:
             return Pair(kind, document.id, *_cut_out(_sentences(document), 1, rng))
         case "titles":
             return _title(document)
+        case "questions":
+            return Pair(kind, document.id, rng.choice(questions), document.contents)
 
 
 def question(document: Document, rng: random.Random) -> Pair:
@@ -57,25 +56,23 @@ def question(document: Document, rng: random.Random) -> Pair:
     """
     if document.title.strip():
         return _title(document)
-    units = _units(document.text)
-    return Pair("crops", document.id, *_cut_out(units, len(units) // 4, rng))
+    parts = units(document.text)
+    return Pair("crops", document.id, *_cut_out(parts, len(parts) // 4, rng))
 
 
-def _possible(document: Document) -> list[Kind]:
+def _possible(document: Document, questions: Sequence[str]) -> list[Kind]:
     kinds: list[Kind] = ["crops"]
     if len(_sentences(document)) > 1:
         kinds.append("sentences")
     if document.title.strip():
         kinds.append("titles")
+    if questions:
+        kinds.append("questions")
     return kinds
 
 
 def _title(document: Document) -> Pair:
     return Pair("titles", document.id, document.title, document.text)
-
-
-def _units(text: str) -> list[str]:
-    return _UNIT.findall(text)
 
 
 def _sentences(document: Document) -> list[str]:
@@ -84,10 +81,10 @@ def _sentences(document: Document) -> list[str]:
 
 def _crop(text: str, rng: random.Random) -> str:
     """A random span of a tenth to a half of the text (Izacard et al. 2022, arXiv:2112.09118)."""
-    units = _units(text)
-    length = max(1, round(rng.uniform(*SPAN) * len(units)))
-    start = rng.randint(0, len(units) - length)
-    return "".join(units[start : start + length]).strip()
+    parts = units(text)
+    length = max(1, round(rng.uniform(*SPAN) * len(parts)))
+    start = rng.randint(0, len(parts) - length)
+    return "".join(parts[start : start + length]).strip()
 
 
 def _cut_out(parts: list[str], length: int, rng: random.Random) -> tuple[str, str]:

@@ -29,6 +29,8 @@ class Pairs(Part):
     """A sentence, and the text without it (inverse cloze task)."""
     titles: NonNegativeFloat = 0.0
     """The title, and the text."""
+    questions: NonNegativeFloat = 1.0
+    """A question of `questions`, and the document that answers it."""
 
     @model_validator(mode="after")
     def _some_kind(self) -> "Pairs":
@@ -44,7 +46,10 @@ class Recipe(ArtifactRecipe):
     stage: Literal["embed"]
     """Always `embed`."""
     data: Annotated[Path, From("data")]
-    """Artifact of `dr data` on whose documents the model is trained; queries and judgements are not read."""
+    """Artifact of `dr data` on whose documents the model is trained; its queries and judgements are not read."""
+    questions: Annotated[Path | None, From("distill", "mine", "data")] = None
+    """Artifact with questions for these documents: of `dr distill`, of `dr distill mine`, or of `dr data`, whose split
+    `train` is taken. null: the documents alone."""
     model: Static = Static()
     """The model to train."""
     pairs: Pairs = Pairs()

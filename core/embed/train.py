@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 
 from core import memory
 from core.artifact import Work, write_json
-from core.embed import contrastive, held_out, pairs, report, static
+from core.embed import contrastive, held_out, pairs, questions, report, static
 from core.embed.recipe import Recipe
 from core.formats import beir
 from core.memory import Knob
@@ -39,24 +39,29 @@ def run(recipe: Recipe, work: Work) -> None:
     """
     rng = random.Random(f"{recipe.seed}/held out")  # noqa: S311 - no secret hangs on it
     documents = held_out.split(beir.read_documents(recipe.data), recipe.held_out, rng)
-    questions = [pairs.question(document, rng) for document in documents.held_out]
-    _write(work.path / HELD_OUT, questions)
-    model, steps = _learn(recipe, documents.training, work.logs)
+    cut_out = [pairs.question(document, rng) for document in documents.held_out]
+    _write(work.path / HELD_OUT, cut_out)
+    answered = questions.read(recipe.questions)
+    questions.check(answered, documents.training, recipe.questions)
+    model, steps = _learn(recipe, documents.training, answered, work.logs)
     _save(model, work.path / MODEL)
-    learnt = report.measure(work.path / MODEL, recipe.bm25, questions, documents.training, recipe.seed)
+    learnt = report.measure(work.path / MODEL, recipe.bm25, cut_out, documents.training, recipe.seed)
     write_json(work.path / REPORT, learnt)
     log.info(learnt["verdict"])
     work.stats |= {
         "documents": documents.num_read,
         "training_documents": len(documents.training),
         "held_out_documents": len(documents.held_out),
+        "questions": sum(len(answered.get(document.id, ())) for document in documents.training),
         "vocabulary": len(model.tokenizer.get_vocab()),
         "steps": steps,
         "ndcg@10": learnt["ndcg@10"],
     }
 
 
-def _learn(recipe: Recipe, documents: Sequence[Document], logs: Path) -> tuple[SentenceTransformer, int]:
+def _learn(
+    recipe: Recipe, documents: Sequence[Document], answered: contrastive.Questions, logs: Path
+) -> tuple[SentenceTransformer, int]:
     """The trained model, and the steps it took."""
     torch.manual_seed(recipe.seed)
     with (
@@ -64,7 +69,7 @@ def _learn(recipe: Recipe, documents: Sequence[Document], logs: Path) -> tuple[S
         open_tracker(recipe.tracking, logs, recipe.model_dump(mode="json")) as tracker,
     ):
         model = static.build(recipe.model, documents)
-        return model, contrastive.train(model, documents, recipe, tracker)
+        return model, contrastive.train(model, documents, answered, recipe, tracker)
 
 
 def _save(model: SentenceTransformer, path: Path) -> None:
@@ -76,8 +81,8 @@ def _save(model: SentenceTransformer, path: Path) -> None:
         raise OSError(int(number[1]) if number else errno.EIO, str(error), str(path)) from None
 
 
-def _write(path: Path, questions: Sequence[pairs.Pair]) -> None:
-    lines = (json.dumps(asdict(question), ensure_ascii=False) + "\n" for question in questions)
+def _write(path: Path, cut_out: Sequence[pairs.Pair]) -> None:
+    lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in cut_out)
     path.write_text("".join(lines), encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from core import digest, progress
 from core.errors import ArtifactError, ContractError, Missing
@@ -71,7 +72,7 @@ class Encoder:
     def __init__(self, model: SentenceTransformer, spec: Dense) -> None:
         self._model, self._batch_size = model, spec.batch_size
         if spec.max_tokens is not None:
-            model.max_seq_length = spec.max_tokens
+            _cut_at(model, spec.max_tokens)
         self.contract = _contract(model)
         self._query_prompt = self.contract.query_prompt
 
@@ -138,6 +139,14 @@ def open_encoder(spec: Dense) -> Encoder:
             hint="give an artifact of `dr embed train`, a local folder, or a hub name (HF_ENDPOINT names a mirror)",
         ) from None
     return Encoder(model, spec)
+
+
+def _cut_at(model: SentenceTransformer, max_tokens: int) -> None:
+    """Let longer texts be cut. A model of static vectors has no length of its own: its tokenizer cuts."""
+    if isinstance(model[0], StaticEmbedding):
+        model.tokenizer.enable_truncation(max_tokens)
+    else:
+        model.max_seq_length = max_tokens
 
 
 def _contract(model: SentenceTransformer) -> Contract:

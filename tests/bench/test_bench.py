@@ -22,7 +22,15 @@ def archive(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("bm25", ["ARCHIVE", "english", "1"]), ("serve", ["ARCHIVE", "20", "1"]), ("command_line", ["1"])],
+    [
+        ("bm25", ["ARCHIVE", "english", "1"]),
+        ("serve", ["ARCHIVE", "20", "1"]),
+        ("command_line", ["1"]),
+        ("convert", ["0.2", "1"]),
+        ("mine", ["300", "40", "1"]),
+        ("llm", ["20", "8", "0.01", "0.2", "0.5"]),
+        ("distill", ["10", "8", "0.01", "0.2", "0.5"]),
+    ],
 )
 def test_a_benchmark_prints_one_report(archive, name, arguments):
     argv = [str(archive) if argument == "ARCHIVE" else argument for argument in arguments]

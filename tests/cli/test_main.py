@@ -216,7 +216,7 @@ def test_a_pipeline_with_a_wrong_step_stops_before_the_first(home):
 def test_a_copied_pipeline_still_finds_the_shipped_recipes(home):
     dr(home, "recipe", "cp", "quickstart", "mine.yaml")
     out, _ = dr(home, "run", "mine.yaml", "--dry-run")
-    assert out.count("\nstage: eval\n") == 3
+    assert out.count("\nstage: eval\n") == 4
 
 
 def test_a_folder_of_a_recipes_name_does_not_hide_the_recipe(home):
@@ -253,3 +253,31 @@ def test_the_doctor_says_what_is_missing_and_what_it_costs(home):
     found = json.loads(dr(home, "doctor", "--json")[0])["findings"]
     assert {"name", "state", "seen", "costs", "fix"} <= found[0].keys()
     assert len(found) > 8
+
+
+def test_a_pipeline_says_what_one_evaluation_gains_over_another(home):
+    steps = "{recipe: data.yaml}, {recipe: index.yaml}, {recipe: eval.yaml}, {recipe: eval.yaml, overrides: [out=same]}"
+    (home / "all.yaml").write_text(f"stage: run\nsteps: [{steps}]\ncompare: [{{a: eval, b: same, measure: map}}]\n")
+    out, _ = dr(home, "run", "all.yaml")
+    assert "B - A" in out and "no significant difference" in out
+    (contrast,) = json.loads(dr(home, "run", "all.yaml", "--json")[0])["compare"]
+    assert (contrast["a"], contrast["b"], contrast["difference"], contrast["p_value"]) == ("eval", "same", 0.0, 1.0)
+    (home / "all.yaml").write_text(f"stage: run\nsteps: [{steps}]\ncompare: [{{a: eval, b: same, measure: mpa}}]\n")
+    assert "no measure" in dr(home, "run", "all.yaml", status=2)[1]
+
+
+def test_the_verbs_of_a_group_are_listed_in_the_order_of_their_use(home):
+    out, _ = dr(home, "data", "--help")
+    places = [out.index(f"│ {verb} ") for verb in ("list", "download", "build", "check", "convert", "rows", "mix")]
+    assert places == sorted(places)
+
+
+def test_what_an_evaluation_shares_with_training_is_exit_4(home):
+    dr(home, "data", "data.yaml")
+    shutil.copytree(home / "data", home / "other", ignore=shutil.ignore_patterns("manifest.json"))
+    _, err = dr(home, "data", "check", "data", "--against", "other", status=4)
+    assert "queries of other are in data too" in err
+    found = json.loads(dr(home, "data", "check", "data", "--against", "other", "--json", status=4)[0])
+    assert found["shared"]["queries"]["exact"] == found["shared"]["queries"]["total"] > 0
+    assert "compared with itself" in dr(home, "data", "check", "data", "--against", "data", status=2)[1]
+    assert "need `--against" in dr(home, "data", "check", "data", "--split", "test", status=2)[1]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.doctor import Finding, environment, examine, java, machine, packages, torch
+from core.doctor import Finding, environment, examine, interpreters, java, machine, packages, torch
+from core.environment import mark
+from core.environment.known import KNOWN
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -173,6 +175,25 @@ def test_an_old_java_is_told_with_its_place(tmp_path):
 def test_a_variable_that_points_nowhere_is_a_warning(name):
     finding = java.finding({name: "/no/such/place", "PATH": ""})
     assert (finding.state, finding.fix) == ("warning", f"unset {name}")
+
+
+# interpreters
+
+
+def test_an_interpreter_is_missing_until_it_is_whole_and_a_warning_when_its_pins_are_old(tmp_path):
+    def vllm():
+        return next(f for f in interpreters.findings(tmp_path) if f.name == "interpreter for vLLM")
+
+    place = tmp_path / ".venv-vllm"
+    assert (vllm().state, vllm().fix) == ("missing", "dr env create vllm # or dr env create vllm-cpu")
+    (place / "bin").mkdir(parents=True)
+    assert (vllm().state, vllm().seen) == ("ok", f"not made by `dr`: {place}")
+    mark.making(place).touch()
+    assert (vllm().state, vllm().seen) == ("missing", f"not finished: {place}")
+    mark.write(place, mark.Mark("vllm-cpu", KNOWN["vllm-cpu"].digest(), "3.11.7", "0.32.0"))
+    assert (vllm().state, vllm().seen) == ("ok", f"vllm-cpu 0.32.0 at {place}")
+    mark.write(place, mark.Mark("vllm-cpu", "other", "3.11.7", "0.31.0"))
+    assert (vllm().state, vllm().fix) == ("warning", "dr env create vllm-cpu --force")
 
 
 # the machine

@@ -89,7 +89,7 @@ def test_the_model_never_saw_what_is_held_out(marked, tmp_path):
 
 def test_a_batch_holds_each_document_once_and_none_that_is_held_out(documents):
     sides = held_out.split(documents, 0.5, random.Random(0))
-    batches = list(islice(contrastive._batches(sides.training, recipe_for("x", batch_size=50)), 10))
+    batches = list(islice(contrastive._batches(sides.training, {}, recipe_for("x", batch_size=50)), 10))
     for batch in batches:
         assert len({pair.document_id for pair in batch}) == 50
     seen = {pair.document_id for batch in batches for pair in batch}
@@ -115,7 +115,7 @@ def test_contrastive_training_brings_synonyms_close_from_random_vectors(document
     assert abs(nearness(model, synonyms)) < 0.1
     recipe = recipe_for("x", min_steps=60, learning_rate=0.3, temperature=0.2)
     with open_tracker(recipe.tracking, tmp_path, {}) as tracker:
-        contrastive.train(model, documents, recipe, tracker)
+        contrastive.train(model, documents, {}, recipe, tracker)
     assert nearness(model, synonyms) > 0.3
     assert abs(nearness(model, strangers)) < 0.1
     rows = [json.loads(line)["values"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

@@ -47,6 +47,14 @@ def instructed(static_model, tmp_path):
     return tmp_path / "instructed"
 
 
+def test_a_long_text_is_cut_at_max_tokens_in_a_static_model_too(static_model):
+    # Every character is a token of this model.
+    cut, whole = encoder(static_model, max_tokens=3), encoder(static_model)
+    assert cut.documents(["净值基金的"]) == pytest.approx(whole.documents(["净值基"]))
+    with pytest.raises(ContractError, match="tokenizer"):
+        cut.contract.check(whole.contract.as_dict())
+
+
 def test_prompts_come_from_the_model(instructed, static_model):
     told, bare = encoder(instructed), encoder(static_model)
     assert told.contract.query_prompt == "Instruct: find funds\nQuery:"
