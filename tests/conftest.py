@@ -107,3 +107,62 @@ def llm_server(tmp_path_factory):
                 process.kill()
 
     return start
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """`environment("vllm-cpu")`: an interpreter of `dr env create`, made once a machine under DR_TEST_ENVS.
+
+    That is ~/.cache/dr-test-envs by default; each takes minutes and gigabytes. For slow tests.
+    """
+    home = Path(os.environ.get("DR_TEST_ENVS", Path.home() / ".cache/dr-test-envs"))
+
+    def python(name):
+        home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "cli.main", "env", "create", name, "--at", str(home / name)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if "other pins" in made.stderr:  # an earlier commit's
+            made = subprocess.run([*command, "--force"], env=environment, capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
+    return python
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3(tmp_path_factory):
+    """A Qwen3 of two layers and random weights, its tokenizer (a byte, a token) and its chat template."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokens = {token: number for number, token in enumerate([*special, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    tokenizer = Tokenizer(models.BPE(vocab=tokens, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(special)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    fast.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    folder = tmp_path_factory.mktemp("llm") / "tiny"
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=len(tokens),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=32,  # the smallest that vLLM's attention on a CPU computes
+        max_position_embeddings=4096,
+        bos_token_id=None,
+        eos_token_id=tokens["<|im_end|>"],
+        pad_token_id=tokens["<|endoftext|>"],
+    )
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    return folder

