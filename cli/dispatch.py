@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cli import console
-from cli.stages import Stage
-from core.errors import ArtifactError, DrError
+from cli.stages import Stage, stage_of
+from core.errors import ArtifactError, DrError, RecipeError
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,9 @@ def run(
     """Run one recipe and print its result; `way` is the function of the stage's module that does the work."""
     from core.recipe import load
 
+    if (other := stage_of(path)) != stage:
+        what = f"this recipe is for `{other.line}`, the command is `{stage.line}`"
+        raise RecipeError(what, where=str(path), hint=f"{other.line} {path}")
     recipe = load(path, stage.recipe_model(), overrides)
     if dry_run:
         return show(stage, recipe, force=force, as_json=as_json)

@@ -54,7 +54,7 @@ def _end(error: DrError) -> NoReturn:
 
 def _unwind(number: int, _frame: Any) -> None:
     """End by unwinding, so that programs we started end with us and unfinished work is kept."""
-    print("interrupted", file=sys.stderr)  # noqa: T201 - said even when quiet
+    print("interrupted: what is whole is kept, the same command goes on", file=sys.stderr)  # noqa: T201 - said even when quiet
     raise SystemExit(128 + number)
 
 

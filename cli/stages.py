@@ -24,6 +24,11 @@ class Stage:
     estimates: bool = False
     """Whether its module `estimate` says before the first step, by `run(recipe)`, what the work will cost."""
 
+    @property
+    def line(self) -> str:
+        """The command that runs its recipes."""
+        return f"dr {self.package.split('.')[0]} {self.command}"
+
     def recipe_model(self) -> Any:
         """The pydantic model of its recipes."""
         return import_module(f"core.{self.package}.recipe").Recipe

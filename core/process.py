@@ -1,6 +1,7 @@
 """The one place that starts other programs. What to start is plain data, so it can be printed and compared."""
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -190,5 +191,5 @@ def _answers(url: str) -> bool:
     try:
         with _DIRECT.open(url, timeout=2) as reply:
             return bool(reply.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
         return False

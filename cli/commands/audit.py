@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @distill.command("audit")
 def distill_audit(
-    folder: Annotated[Path, typer.Argument(help="An artifact of `dr distill run`.")],
+    folder: Annotated[Path, typer.Argument(help="An artifact of `dr distill`.")],
     examples: Annotated[int, typer.Option(min=0, help="Queries shown of each question type.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of the draw of examples.")] = 0,
     json: Json = False,

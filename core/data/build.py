@@ -4,6 +4,7 @@ Queries and judgements are small and come first: they are held in memory, and th
 Documents then pass through one by one.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ from core.formats.bad_rows import BadRows
 from core.formats.qrels import Judgement
 from core.formats.rows import BadRow, Found
 from core.types import Qrels, Query
+
+log = logging.getLogger(__name__)
 
 REJECTED = "rejected.jsonl"
 DUPLICATES = "duplicates.jsonl"
@@ -50,6 +53,8 @@ def run(recipe: Recipe, work: artifact.Work) -> None:
     _write_queries(work, [query for query in queries if query.id not in lost])
     same = _alike(recipe.split, kept, work.path)
     _write_judgements(work, judgements.by_split(kept, recipe.split, recipe.seed, same), documents.pieces)
+    if bad.counts:
+        log.warning("%d bad rows are in %s (%s)", bad.counts.total(), REJECTED, _counted(bad))
     work.stats |= {
         "dropped_queries": len(lost),
         "source_documents": documents.num_read,
@@ -101,9 +106,13 @@ def _queries(source: Source, how: Clean | None, bad: BadRows) -> list[Found[Quer
     return list(kept.values())
 
 
+def _counted(bad: BadRows) -> str:
+    return ", ".join(f"{count} × {reason}" for reason, count in bad.counts.items())
+
+
 def _nothing_left(bad: BadRows) -> DataError:
     """The error says which rows were set aside first: the file of them goes with the unfinished artifact."""
-    reasons = ", ".join(f"{count} × {reason}" for reason, count in bad.counts.items())
+    reasons = _counted(bad) or "the source gives none"
     told = "".join(f"\n  {row.where}: {row.what}" for row in bad.first)
     hint = next((row.hint for row in bad.first if row.hint), None)
     return DataError(f"no document is left: {reasons}{told}", where=next((r.where for r in bad.first), None), hint=hint)

@@ -1,4 +1,7 @@
-"""`dr data check`: what is in a BEIR folder, anybody's, and what is wrong with it. One pass, in little memory."""
+"""`dr data check`: what is in a BEIR folder, anybody's, and what is wrong with it. One pass, in little memory.
+
+A folder of training rows (mined, made by `dr data rows`, mixed of such) goes to `check_training`.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -6,24 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from core import artifact, progress
+from core.data import check_training, held
 from core.data.duplicates import Duplicates
 from core.data.report import Faults, Report, listed, percentiles
 from core.data.seen import Seen
 from core.data.sources.beir import BeirFolder
+from core.formats import beir
 from core.formats.qrels import Judgement, in_order
 from core.formats.rows import BadRow
+from core.recipe import CORPUS
 from core.types import Query
 
 
 def inspect(folder: Path) -> Report:
-    """Read the whole corpus at `folder`; the sizes of an artifact's files must be those of its manifest.
+    """Read the whole corpus or all rows at `folder`; an artifact's files must have the sizes that its manifest tells.
 
     Raises:
-        DataError: there is no corpus, or a file of it cannot be read at all.
+        DataError: there is neither a corpus nor a file of rows, or a file cannot be read at all.
         ArtifactError: an artifact of another stage, or one whose files were changed.
     """
     if (folder / artifact.MANIFEST).exists():
-        artifact.read(folder, ("data",))
+        artifact.read(folder, (*CORPUS.stages, *held.FILES, "rows"))
+    if not (folder / beir.CORPUS).exists() and (files := held.rows(folder)):
+        return check_training.of_folder(folder, files)
     faults, source = Faults(), BeirFolder(folder)
     queries = _queries(source, faults)
     judgements = _judgements(source, {query.id for query in queries}, faults)

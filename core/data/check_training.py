@@ -1,20 +1,21 @@
 """`dr data check` on a training file: how labels and weights are spread, and pairs that contradict each other.
 
-Examples {query, positives, negatives}, or graded pairs {query, document, rel, weight}; as lines, as one JSON array, or
-as Parquet. One pass; memory grows by some 50 bytes a pair.
+Examples {query, positives, negatives}, graded pairs {query, document, rel, weight}, or rows for fine-tuning and for RL
+(`check_rows`); as lines, as one JSON array, or as Parquet. One pass; memory grows by some 50 bytes a pair.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from core import progress
+from core.data.check_rows import Rows
 from core.data.report import Faults, Report, listed, listed_spread, percentiles, spread
 from core.data.seen import Seen
 from core.errors import DataError
-from core.formats import examples, triples, values
+from core.formats import examples, triples, values, verl
 from core.formats.records import records
 from core.formats.rows import BadRow, Row
 from core.types import Example
@@ -33,12 +34,24 @@ class _Rows(Protocol):
     def table(self) -> Iterator[tuple[str, str]]: ...
 
 
+def of_folder(folder: Path, files: Mapping[str, Path]) -> Report:
+    """Read the training files of a folder.
+
+    Raises:
+        DataError: see `inspect`.
+    """
+    found = {name: inspect(path) for name, path in files.items()}
+    facts = {"files": {name: report.facts for name, report in found.items()}}
+    table = [row for name, report in found.items() for row in (("file", name), *report.table)]
+    return Report(folder, facts, [problem for report in found.values() for problem in report.problems], table)
+
+
 def inspect(path: Path) -> Report:
     """Read the whole training file at `path`.
 
     Raises:
         UsageError: there is no such file.
-        DataError: it cannot be read at all, or its rows are neither examples nor graded pairs.
+        DataError: it cannot be read at all, or its rows are of no kind that we know.
     """
     faults = Faults()
     rows: _Rows | None = None
@@ -62,9 +75,12 @@ def _kind(row: Row, faults: Faults) -> _Rows:
         return _Examples(faults)
     if "document" in row.fields or "rel" in row.fields:
         return _Triples(faults)
+    if "positive_messages" not in row.fields and (kind := verl.kind_of_columns(row.fields, row.where)):
+        return Rows(kind, faults)
     there = ", ".join(f"`{name}`" for name in row.fields) or "no field"
     what = f"this is no training row: it has {there}"
-    hint = "rows are {query, positives, negatives} or {query, document, rel, weight}; `dr data convert` makes them"
+    hint = "rows are {query, positives, negatives} or {query, document, rel, weight}, which `dr data convert` makes, "
+    hint += "or {messages} and RL rows, which `dr data rows` makes"
     raise DataError(what, where=row.where, hint=hint)
 
 

@@ -90,4 +90,6 @@ def _places(places: Sequence[str]) -> str:
     """The first place whole, others in the same file by their line only."""
     first, *others = places
     head = first.rpartition(":")[0]
-    return ", ".join([first, *(place.removeprefix(head) if head else place for place in others)])
+    return ", ".join(
+        [first, *(place.removeprefix(f"{head}: ").removeprefix(head) if head else place for place in others)]
+    )

@@ -1,7 +1,6 @@
 """What every source of documents offers, and the one place where a recipe's words become one."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,15 +9,15 @@ from core.data.sources.beir import BeirFolder
 from core.data.sources.files import DocumentFolder
 from core.data.sources.flagembedding import FlagembeddingFolder
 from core.data.sources.hub import HubFolder
-from core.data.sources.jsonl import ONLY_SPLIT, JsonlFiles
+from core.data.sources.jsonl import JsonlFiles
 from core.data.sources.judged import JudgedQueries, processed
 from core.data.sources.onefile import OneFile
 from core.data.sources.paths import all_of, by_split
 from core.data.sources.reader import OwnReader
-from core.data.sources.tables import Tables
+from core.data.sources.tables import Reader, Tables
 from core.data.sources.trec import JUDGEMENTS, TrecFiles
 from core.formats import arrow, delimited
-from core.formats.qrels import Judgement
+from core.formats.qrels import ONLY_SPLIT, Judgement
 from core.formats.rows import Found, OnBad
 from core.types import Document, Query
 
@@ -63,9 +62,10 @@ def opened(given: spec.SourceSpec) -> Source:
         case spec.Flagembedding():
             return FlagembeddingFolder(given.path)
         case spec.Csv():
-            read = partial(delimited.rows, delimiter=given.delimiter)
             judged = _judged(given.qrels, (".csv", ".tsv"), ONLY_SPLIT)
-            return Tables(read, all_of(given.documents), _files(given.queries), judged, given.columns)
+            return Tables(
+                _cells(given.delimiter), all_of(given.documents), _files(given.queries), judged, given.columns
+            )
         case spec.Parquet():
             judged = _judged(given.qrels, (".parquet",), ONLY_SPLIT)
             return Tables(arrow.parquet, all_of(given.documents), _files(given.queries), judged, given.columns)
@@ -78,6 +78,10 @@ def opened(given: spec.SourceSpec) -> Source:
         case spec.Sample():
             folder = given.folder()
             return JsonlFiles([folder / "corpus.jsonl"], [folder / "queries.jsonl"], folder / "qrels")
+
+
+def _cells(delimiter: str | None) -> Reader:
+    return lambda path, on_bad, _needs: delimited.rows(path, on_bad, delimiter)
 
 
 def _files(given: Path | tuple[Path, ...] | None) -> list[Path]:

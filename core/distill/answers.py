@@ -14,7 +14,8 @@ CLOSE = 0.8
 _FENCE = re.compile(r"^```\w*\s*\n?|\n?```\s*$")
 _THOUGHT = re.compile(r"^\s*(?:<think>)?.*?</think>", re.DOTALL)
 _LABEL = re.compile(r"^\s*[\"'“]?Generated[_ ]Query[\"'”]?\s*[:：]\s*", re.IGNORECASE)
-_QUOTES = "\"'“”‘’「」『』`"
+_NUMBER = re.compile(r"#?(\d{1,4})[.、)）]?$")
+_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "「": "」", "『": "』", "”": "”", "’": "’"}
 
 
 class Unusable(Exception):
@@ -59,8 +60,8 @@ def character(found: Mapping[str, Any], candidates: Sequence[str]) -> str:
     if isinstance(value, list) and len(value) == 1:
         (value,) = value
     text = " ".join(str(value).split()).lstrip("- ")
-    if text.isdigit() and 1 <= int(text) <= len(candidates):
-        return candidates[int(text) - 1]
+    if (number := _NUMBER.match(text)) and 1 <= int(number[1]) <= len(candidates):
+        return candidates[int(number[1]) - 1]
     by_text = {" ".join(candidate.split()): candidate for candidate in candidates}
     if near := difflib.get_close_matches(text, by_text, n=1, cutoff=CLOSE):
         return by_text[near[0]]
@@ -85,9 +86,15 @@ def query(text: str) -> str:
     lines = [line for line in bare.splitlines() if line.strip()]
     if len(lines) > 1:
         raise Unusable(f"it has {len(lines)} lines, one query is asked for")
-    bare = bare.strip()
-    while len(bare) > 1 and bare[0] in _QUOTES and bare[-1] in _QUOTES:
-        bare = bare[1:-1].strip()
+    bare = unquoted(bare)
     if not bare:
         raise Unusable("the query is empty")
     return bare
+
+
+def unquoted(text: str) -> str:
+    """Without the quotation marks around the whole of it; in `“A” and “B”` they are around its parts, and stay."""
+    text = text.strip()
+    while len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and not {text[0], text[-1]} & set(text[1:-1]):
+        text = text[1:-1].strip()
+    return text

@@ -3,17 +3,18 @@
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 
 from core import progress
-from core.artifact import Work
+from core.artifact import LOGS, Work
 from core.distill import plan as plans
 from core.distill import prompts
 from core.distill.personas.finder import open_personas
 from core.distill.plan import Plan
 from core.distill.recipe import Personas, Recipe, TwoStage
+from core.distill.tried import TRIED, Tried
 from core.distill.two_stage import Outcome, Task, TwoStageTeacher
 from core.llm import service
 from core.llm.client import open_client
@@ -24,6 +25,9 @@ from core.llm.spec import OpenAI, Server
 ANSWERS = "answers.jsonl"
 """The journal, under the logs of the artifact: the order in which answers came is no part of the result."""
 
+ANEW = "mend the prompts or the server, then run it again: it asks anew (what was answered is kept in the logs)"
+"""What to do when none of the answers can be used."""
+
 BATCH = 256
 """Documents whose personas are looked up at once."""
 
@@ -31,13 +35,26 @@ log = logging.getLogger(__name__)
 
 
 def take_over_answers(out: Path, work: Work) -> None:
-    """Let a run begin with the answers of the finished artifact in its place: what was paid for is not asked again."""
-    mine, its = work.logs / ANSWERS, out / work.logs.name / ANSWERS
-    if its.is_file() and not mine.exists():
-        half = mine.with_suffix(".half")
-        shutil.copyfile(its, half)
-        half.rename(mine)
-        log.info("the answers in %s are used where the same is asked again", its)
+    """Let a run begin with the answers of the finished artifact in its place: what was paid for is not asked again.
+
+    What had to be asked for more than once there comes with them, and is looked for where it was found in the end.
+    """
+    for name in (TRIED, ANSWERS):
+        its = out / LOGS / name
+        if its.is_file() and not (work.logs / ANSWERS).exists():
+            half = (work.logs / name).with_suffix(".half")
+            shutil.copyfile(its, half)
+            half.rename(work.logs / name)
+            log.info("%s is used where the same is asked again", its)
+
+
+def set_aside_answers(work: Work) -> Path:
+    """Put the journal of a run that could use none of its answers aside, so that the next one asks anew; its place."""
+    count = 1
+    while (aside := work.logs / f"unusable-{count}.jsonl").exists():
+        count += 1
+    (work.logs / ANSWERS).rename(aside)
+    return aside
 
 
 @contextlib.contextmanager
@@ -53,9 +70,10 @@ def reached(server: Server, log_file: Path) -> Iterator[str | None]:
 async def ask(
     recipe: Recipe,
     teacher: TwoStage,
+    templates: prompts.Prompts,
     plan: Plan,
     work: Work,
-    tried: Mapping[tuple[str, int, str], int],
+    tried: Tried,
     base_url: str | None,
 ) -> list[Sequence[Outcome]]:
     """The outcomes of each document, in the order of the corpus. `base_url`: where a server of our own is.
@@ -64,7 +82,6 @@ async def ask(
         Missing: the endpoint is down, or does not take the key or the model.
         BudgetReached: a cap is met.
     """
-    templates = prompts.load(teacher.prompts)
     tasks = list_tasks(recipe, teacher, plan)
     outcomes: list[Sequence[Outcome]] = [()] * len(plan)
     with Journal(work.logs / ANSWERS) as journal:
@@ -100,4 +117,7 @@ def _characters(spec: Personas, plan: Plan) -> list[Sequence[str]]:
         while batch := list(islice(texts, BATCH)):
             found += finder.nearest(batch, spec.top_k)
             bar.advance(len(batch))
+    if nobody := sum(not who for who in found):
+        log.warning("%d of %d documents (%.0f %%) find no persona: nobody in particular asks about them", nobody,
+                    len(found), 100 * nobody / len(found))  # fmt: skip
     return found

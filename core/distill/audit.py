@@ -12,12 +12,12 @@ from core import artifact
 from core.distill.copied import copied
 from core.distill.gates import REJECTED
 from core.distill.recipe import DIFFICULTIES, QUESTION_TYPES
+from core.distill.tried import FAILED
 from core.errors import DataError
 from core.formats import beir
 from core.formats.rows import objects
 from core.types import Query
 
-FAILED = "failed.jsonl"
 FACETS = ("question_type", "difficulty", "character")
 """Fields of a query's metadata whose spread is told."""
 

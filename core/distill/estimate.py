@@ -9,6 +9,8 @@ from core.llm.estimate import estimate
 SAMPLE = 200
 """Documents whose prompts are measured."""
 
+PERSONA_CHARACTERS = 60
+
 ANSWER_TOKENS = 60
 """Of one answer: a small object with a persona's sentence or a query in it."""
 
@@ -19,13 +21,17 @@ def run(recipe: Recipe) -> str:
     asked = len(planned) * recipe.per_document
     if not isinstance(teacher, TwoStage):
         return f"no language model is asked: {asked:,} queries at most for {len(planned):,} documents"
-    templates = prompts.load(teacher.prompts)
-    frame = sum(len(templates.templates[name].template) for name in ("system", "choose", "write"))
-    frame += sum(map(len, [*templates.question_types.values(), *templates.difficulties.values()]))
-    sample = [document.contents[: teacher.max_document_characters] for document in islice(planned.documents(), SAMPLE)]
     steered = teacher.balance.question_types and teacher.balance.difficulties and not teacher.personas
-    steps = 1 if steered else 2
-    # Half of the frame's characters stand in each of the two prompts; a persona has about 60.
-    around = "中" * (frame // 2 + 60 * (teacher.personas.top_k if teacher.personas else 0))
-    told = estimate(teacher.llm, asked * steps, [around + text for text in sample], ANSWER_TOKENS)
+    texts = [document.contents[: teacher.max_document_characters] for document in islice(planned.documents(), SAMPLE)]
+    templates = prompts.load(teacher.prompts)
+    sample = [prompt for text in texts for prompt in _prompts(teacher, templates, text, choose=not steered)]
+    told = estimate(teacher.llm, asked * len(sample) // len(texts), sample, ANSWER_TOKENS)
     return f"{asked:,} queries for {len(planned):,} documents: {told}"
+
+
+def _prompts(teacher: TwoStage, templates: prompts.Prompts, text: str, *, choose: bool) -> list[str]:
+    """About what is sent for one query: the templates with the document, and where personas are, some of its words."""
+    system, stage_1, stage_2 = (templates.templates[name].template for name in ("system", "choose", "write"))
+    kinds = "".join([*templates.question_types.values(), *templates.difficulties.values()])
+    personas = text[:PERSONA_CHARACTERS] * (teacher.personas.top_k if teacher.personas else 0)
+    return [*([system + stage_1 + kinds + personas + text] if choose else []), system + stage_2 + text]

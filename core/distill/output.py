@@ -8,12 +8,12 @@ import orjson
 
 from core.distill.draft import Draft
 from core.distill.plan import Plan
+from core.distill.tried import FAILED
 from core.distill.two_stage import Failure
 from core.formats import beir
 from core.types import Document, Query
 
 DISTILLED = "distilled.jsonl"
-FAILED = "failed.jsonl"
 
 
 def write(folder: Path, planned: Plan, kept: Sequence[Draft]) -> dict[str, int]:
@@ -47,12 +47,6 @@ def write_failures(folder: Path, failures: Iterable[Failure]) -> None:
     (folder / FAILED).unlink(missing_ok=True)  # of a run that stopped after it
     if rows:
         (folder / FAILED).write_bytes(b"".join(map(_line, rows)))
-
-
-def read_tried(path: Path) -> dict[tuple[str, int, str], int]:
-    """Document, number and step of each failure -> the answers that were asked for there."""
-    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    return {(row["document_id"], row["number"], row["step"]): row["attempts"] for row in rows}
 
 
 def _row(document: Document, draft: Draft) -> dict[str, Any]:

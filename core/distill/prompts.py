@@ -6,6 +6,7 @@ question_types.txt  difficulties.txt  words.txt                        `name: wh
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -34,6 +35,9 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "character": frozenset({"list"}),
 }
 """What each template may hold."""
+
+NEEDED = {"choose": {"passage", "keys"}, "write": {"passage"}, "again": {"problem"}, "character": {"list"}}
+"""What it must hold: without the passage a model would write queries for nothing, and be paid."""
 
 WORDS = ("choose_character", "choose_nobody", "asking", "previous")
 
@@ -77,10 +81,13 @@ def load(name: str) -> Prompts:
     """
     folder = _folder(name)
     return Prompts(
-        templates={template: _template(folder / f"{template}.txt", known) for template, known in PLACEHOLDERS.items()},
+        templates={
+            template: _template(folder / f"{template}.txt", known, NEEDED.get(template, set()))
+            for template, known in PLACEHOLDERS.items()
+        },
         question_types=_named(folder / "question_types.txt", QUESTION_TYPES),
         difficulties=_named(folder / "difficulties.txt", DIFFICULTIES),
-        words=_named(folder / "words.txt", WORDS),
+        words=_words(folder / "words.txt"),
     )
 
 
@@ -91,7 +98,8 @@ def load_solver(name: str) -> dict[str, Template]:
         UsageError: as `load`.
     """
     folder, known = _folder(name), {"system": PLACEHOLDERS["system"], "solve": frozenset({"question", "context"})}
-    return {template: _template(folder / f"{template}.txt", names) for template, names in known.items()}
+    needed = {"system": set[str](), "solve": {"question"}}
+    return {name: _template(folder / f"{name}.txt", known[name], needed[name]) for name in known}
 
 
 def described(names: Sequence[str], meanings: Mapping[str, str]) -> str:
@@ -106,13 +114,25 @@ def _folder(name: str) -> Path:
     raise UsageError(f"there are no prompts `{name}`", hint=f"shipped are {there}; or name a folder of your own")
 
 
-def _template(path: Path, known: frozenset[str]) -> Template:
-    template = Template(_read(path))
+def _words(path: Path) -> dict[str, str]:
+    words = _named(path, WORDS)
+    _checked(Template(words["asking"]), path, frozenset({"character"}), {"character"})
+    return words
+
+
+def _template(path: Path, known: frozenset[str], needed: AbstractSet[str]) -> Template:
+    return _checked(Template(_read(path)), path, known, needed)
+
+
+def _checked(template: Template, path: Path, known: frozenset[str], needed: AbstractSet[str]) -> Template:
+    """The template itself. Raises UsageError when it holds a placeholder that nobody fills, or lacks a needed one."""
     if not template.is_valid():
         raise UsageError("a `$` here is no placeholder", where=str(path), hint="write `$$` for the sign itself")
     if unknown := sorted(set(template.get_identifiers()) - known):
         there = ", ".join(f"${name}" for name in sorted(known)) or "none"
         raise UsageError(f"nobody fills `${unknown[0]}`", where=str(path), hint=f"this file may have {there}")
+    if missing := sorted(needed - set(template.get_identifiers())):
+        raise UsageError(f"there is no `${missing[0]}`", where=str(path), hint="the model would not be told of it")
     return template
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from core import shipped
 from core.llm.spec import Llm
-from core.recipe import ArtifactRecipe, From, Part
+from core.recipe import CORPUS, ArtifactRecipe, From, Part
 from core.retrieval.spec import Bm25
 from core.text.spec import Analysis, Chinese
 
@@ -43,6 +43,13 @@ class Balance(Part):
     """Weight of each question type; one that is missing has 0. Empty: the model chooses."""
     difficulties: dict[Difficulty, NonNegativeFloat] = Field(default_factory=dict)
     """Weight of each difficulty; one that is missing has 0. Empty: the model chooses."""
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> "Balance":
+        for name in ("question_types", "difficulties"):
+            if (weights := getattr(self, name)) and not any(weights.values()):
+                raise ValueError(f"all weights of `{name}` are 0: leave it out to let the model choose")
+        return self
 
 
 class TwoStage(Part):
@@ -119,8 +126,8 @@ class Recipe(ArtifactRecipe):
 
     resumes = True
     stage: Literal["distill"]
-    data: Annotated[Path, From("data")]
-    """Artifact of `dr data` with the documents."""
+    data: Annotated[Path, CORPUS]
+    """Corpus: an artifact of `dr data`, `dr data mix` or `dr distill`."""
     teacher: Teacher
     """Who writes."""
     per_document: PositiveInt = 1

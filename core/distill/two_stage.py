@@ -8,7 +8,8 @@ from core.distill import answers, prompts
 from core.distill.answers import Unusable
 from core.distill.draft import Draft
 from core.distill.recipe import DIFFICULTIES, QUESTION_TYPES, TwoStage
-from core.llm.chat import Message, Request
+from core.distill.tried import Tried
+from core.llm.chat import Answer, Message, Request
 from core.llm.client import Client
 from core.llm.errors import Unanswered
 from core.types import Document
@@ -56,16 +57,16 @@ class TwoStageTeacher:
     spec: TwoStage
     client: Client
     prompts: prompts.Prompts
-    tried: Mapping[tuple[str, int, str], int]
-    """Document, number and step of what failed in an earlier run -> answers asked for then."""
+    tried: Tried
+    """What failed in earlier runs."""
 
     async def write(self, task: Task) -> list[Outcome]:
-        """One outcome a query, in order. Each query is told of those before, so that it takes another angle."""
-        outcomes: list[Outcome] = []
-        for number in range(1, len(task.question_types) + 1):
-            known = [outcome.query for outcome in outcomes if isinstance(outcome, Draft)]
-            outcomes.append(await self._one(task, number, known))
-        return outcomes
+        """One outcome a query, in order. Each query is told of those asked before, so that it takes another angle."""
+        outcomes: dict[int, Outcome] = {}
+        for number in self.tried.order(task.document.id, len(task.question_types)):
+            known = [outcome.query for outcome in outcomes.values() if isinstance(outcome, Draft)]
+            outcomes[number] = await self._one(task, number, known)
+        return [outcomes[number] for number in sorted(outcomes)]
 
     async def _one(self, task: Task, number: int, known: Sequence[str]) -> Outcome:
         step: Step = "choose"
@@ -139,7 +140,7 @@ class TwoStageTeacher:
         for attempt in range(first, first + self.spec.attempts):
             answer = await self.client.ask(Request(asked + wrong, schema, attempt))
             try:
-                return accept(answer.text)
+                return accept(_whole(answer))
             except Unusable as error:
                 problem = str(error)
             said = Message("assistant", answer.text[:SHOWN_CHARACTERS] or "…")
@@ -147,10 +148,18 @@ class TwoStageTeacher:
         raise _GivenUp(problem, first + self.spec.attempts)
 
     def _first(self, task: Task, number: int, step: Step) -> int:
-        return self.tried.get((task.document.id, number, step), 0)
+        """The first attempt at a step; each query has its own, for after failures alone its prompts are the same."""
+        return self.tried.attempts(task.document.id, number, step) or (number - 1) * self.spec.attempts
 
     def _passage(self, document: Document) -> str:
         return document.contents[: self.spec.max_document_characters]
+
+
+def _whole(answer: Answer) -> str:
+    """The text of an answer. Raises Unusable when `max_tokens` cut it off: half a query looks like a query."""
+    if answer.finish_reason == "length":
+        raise Unusable("it is too long and was cut off")
+    return answer.text
 
 
 class _GivenUp(Exception):

@@ -7,6 +7,7 @@ from pathlib import Path
 from core import artifact
 from core.errors import ContractError
 from core.formats import beir, examples
+from core.recipe import CORPUS
 from core.types import Document
 
 SPLIT = "train"
@@ -23,9 +24,9 @@ def read(folder: Path | None) -> dict[str, list[str]]:
     """
     if folder is None:
         return {}
-    stage = artifact.read(folder, ("data", "distill", "mine"))["stage"]
+    artifact.read(folder, ("mine", *CORPUS.stages))
     found: dict[str, list[str]] = {}
-    for document_id, question in _mined(folder) if stage == "mine" else _judged(folder):
+    for document_id, question in _mined(folder) if (folder / EXAMPLES).exists() else _judged(folder):
         found.setdefault(document_id, []).append(question)
     return found
 

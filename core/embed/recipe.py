@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from core.recipe import ArtifactRecipe, From, Neutral, Part
+from core.recipe import CORPUS, ArtifactRecipe, From, Neutral, Part
 from core.retrieval.spec import Bm25
 from core.tracking.spec import Tracking
 
@@ -45,11 +45,11 @@ class Recipe(ArtifactRecipe):
 
     stage: Literal["embed"]
     """Always `embed`."""
-    data: Annotated[Path, From("data")]
-    """Artifact of `dr data` on whose documents the model is trained; its queries and judgements are not read."""
-    questions: Annotated[Path | None, From("distill", "mine", "data")] = None
-    """Artifact with questions for these documents: of `dr distill`, of `dr distill mine`, or of `dr data`, whose split
-    `train` is taken. null: the documents alone."""
+    data: Annotated[Path, CORPUS]
+    """Corpus (of `dr data`, `dr data mix` or `dr distill`) whose documents are trained on; its queries are not read."""
+    questions: Annotated[Path | None, From("mine", *CORPUS.stages)] = None
+    """Questions for these documents: an artifact of `dr distill mine`, or a corpus, whose split `train` is taken.
+    null: the documents alone."""
     model: Static = Static()
     """The model to train."""
     pairs: Pairs = Pairs()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
 from core.eval.names import parse
-from core.recipe import ArtifactRecipe, From, Neutral, Part, SourceFiles
+from core.recipe import CORPUS, ArtifactRecipe, From, Neutral, Part, SourceFiles
 from core.retrieval.spec import Method
 
 MeasureName = Annotated[str, AfterValidator(lambda name: str(parse(name)))]
@@ -60,8 +60,8 @@ class Recipe(ArtifactRecipe):
     """Measure a system against judgements."""
 
     stage: Literal["eval"]
-    data: Annotated[Path, From("data")]
-    """Artifact of `dr data` with the queries and judgements."""
+    data: Annotated[Path, CORPUS]
+    """Corpus (of `dr data`, `dr data mix` or `dr distill`) with the queries and judgements."""
     split: str = "test"
     """Which judgements: the name of a file in its `qrels/`."""
     system: System

@@ -4,7 +4,7 @@ UTF-8, with or without a byte-order mark. Cells may hold line ends when they are
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from core.errors import DataError
@@ -22,7 +22,7 @@ def rows(path: Path, on_bad: OnBad = fail, delimiter: str | None = None) -> Iter
     """
     source = _Lines(path)
     head: list[str] = []
-    for where, cells in _rows(path, source, delimiter or _usual(path)):
+    for where, cells in _rows(path, source, delimiter or usual(path)):
         bad, source.bad = source.bad, None
         if not head:
             head = _head(cells, where, bad)
@@ -36,6 +36,18 @@ def rows(path: Path, on_bad: OnBad = fail, delimiter: str | None = None) -> Iter
             yield Row(where, dict(zip(head, cells, strict=True)))
     if not head:
         raise DataError("the file is empty: it has no row", where=str(path), hint="is it the right file?")
+
+
+def write(path: Path, head: Sequence[str], cells: Iterable[Sequence[str]], delimiter: str) -> int:
+    """Write a head and the rows below it; gives their number without the head."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)  # its line ends are those of RFC 4180
+        writer.writerow(head)
+        for row in cells:
+            writer.writerow(row)
+            count += 1
+    return count
 
 
 class _Lines:
@@ -82,5 +94,6 @@ def _head(cells: list[str], where: str, bad: BadRow | None) -> list[str]:
     return names
 
 
-def _usual(path: Path) -> str:
+def usual(path: Path) -> str:
+    """The delimiter of a file of this name: a tab where the name holds .tsv, else a comma."""
     return "\t" if ".tsv" in path.suffixes else ","

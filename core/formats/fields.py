@@ -5,9 +5,13 @@ from typing import Any
 
 from core.formats.rows import BadRow, Row, kind_of
 
+_EXACT = 1 << 53
+"""Up to here every whole number is a float of its own: a column of ids in which some are missing becomes one of floats.
+"""
+
 
 def find_id(row: Row, names: tuple[str, ...]) -> tuple[str, str]:
-    """The row's id and the field it stands in: the first of `names` that the row has. An integer becomes decimal text.
+    """The row's id and the field it stands in: the first of `names` that the row has; a whole number becomes text.
 
     Raises:
         BadRow: there is none, or it is no text that TREC files can hold.
@@ -25,9 +29,11 @@ def clean_id(value: object, row: Row, name: str) -> str:
     Raises:
         BadRow: see `find_id`.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if not isinstance(value, str):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+            return str(int(value))
         what = f"the id in `{name}` is {value!r}: neither text nor an integer"
         raise BadRow("bad id", what, where=row.where, row=row.fields, hint="write it as text, in quotes")
     if not value:

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.formats import jsonl, records, table, values
 from core.formats.lost import Lost, of_passages
-from core.formats.qrels import SPLITS, Judgement
+from core.formats.qrels import Judgement, in_order
 from core.formats.rows import BadRow, Found, OnBad, Row, fail, objects
 from core.types import Document, Example, Passage, Query
 
@@ -62,9 +62,16 @@ def documents(folder: Path, on_bad: OnBad = fail) -> Iterator[Found[Document]]:
 
 
 def queries(folder: Path, on_bad: OnBad = fail) -> Iterator[Found[Query]]:
-    """The queries of an evaluation folder, split by split; one that is in several splits comes several times."""
+    """The queries of an evaluation folder, split by split; one that is in several splits comes once."""
+    met: dict[str, tuple[str, str]] = {}
     for name in splits(folder):
-        yield from jsonl.queries(folder / f"{name}{_QUERIES}", on_bad)
+        for found in jsonl.queries(folder / f"{name}{_QUERIES}", on_bad):
+            text, split = met.setdefault(found.item.id, (found.item.text, name))
+            if split == name:
+                yield found
+            elif text != found.item.text:
+                what = f"the query id `{found.item.id}` has another text in the split `{split}`"
+                on_bad(BadRow("duplicate id", what, where=found.where, row=found.item.text))
 
 
 def judgements(folder: Path, on_bad: OnBad = fail) -> Iterator[Judgement]:
@@ -82,8 +89,8 @@ def judgements(folder: Path, on_bad: OnBad = fail) -> Iterator[Judgement]:
 
 def splits(folder: Path) -> list[str]:
     """Names of the splits that have queries: train, dev, test, then others by name."""
-    names = {path.name.removesuffix(_QUERIES) for path in folder.glob(f"*{_QUERIES}")}
-    return [name for name in SPLITS if name in names] + sorted(names.difference(SPLITS))
+    names = (path.name.removesuffix(_QUERIES) for path in folder.glob(f"*{_QUERIES}"))
+    return in_order(names)
 
 
 def has_judgements(folder: Path) -> bool:

@@ -13,8 +13,6 @@ from typing import Any
 import yaml
 
 from core.errors import DataError, UsageError
-from core.formats import arrow, delimited
-from core.formats.rows import OnBad, Row, fail, objects
 
 _KINDS = (".parquet", ".arrow", ".jsonl", ".json", ".csv", ".tsv")
 _SHARD = re.compile(r"[-_.]\d{4,}(-of-\d+)?(-[0-9a-f]{8,})?$")
@@ -22,24 +20,6 @@ _HEAD = re.compile(r"\A---\s*\n(.*?)\n---", re.DOTALL)
 _LIST, _STATE, _README = "dataset_dict.json", "state.json", "README.md"
 _ABOUT = {_LIST, _STATE, "dataset_info.json", "dataset_infos.json", "manifest.json"}
 """Files that say something of a set, and hold no rows of it."""
-
-
-def rows(path: Path, on_bad: OnBad = fail) -> Iterator[Row]:
-    """The rows of one file, by the end of its name.
-
-    Raises:
-        UsageError: there is no such file.
-        DataError: it is empty or broken.
-    """
-    match _kind(path):
-        case ".parquet":
-            return arrow.parquet(path, on_bad)
-        case ".arrow":
-            return arrow.arrow(path, on_bad)
-        case ".csv" | ".tsv":
-            return delimited.rows(path, on_bad)
-        case _:
-            return objects(path, on_bad)
 
 
 def files(folder: Path, configuration: str) -> list[tuple[str, Path]]:
@@ -72,7 +52,10 @@ def _listed(folder: Path, configuration: str) -> list[tuple[str, Path]]:
     for entry in (said.get("configs") or []) if isinstance(said, dict) else []:
         if isinstance(entry, dict) and entry.get("config_name") == configuration:
             patterns = list(_patterns(entry.get("data_files"), configuration))
-            return [(split, path) for split, pattern in patterns for path in sorted(folder.glob(pattern))]
+            try:
+                return [(split, path) for split, pattern in patterns for path in sorted(folder.glob(pattern))]
+            except (NotImplementedError, ValueError) as error:  # an absolute one, an empty one
+                raise DataError(f"a pattern in its head fits no file: {error}", where=str(readme)) from None
     return []
 
 

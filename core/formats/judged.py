@@ -6,9 +6,10 @@
     {"query_id": "q1", "query": "…", "positive_passages": [{"docid": "d1", "title": "…", "text": "…"}]}
 
 An id without a grade is of grade 1. A row without any of these fields is a query that is not judged.
+The second form is the one that is written, with the metadata as `metadata`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.formats import table
@@ -65,6 +66,20 @@ def passages(row: Row) -> Iterator[Found[Document]]:
         for number, item in enumerate(value if isinstance(value, list) else ()):
             if isinstance(item, dict):
                 yield table.document(Row(f"{row.where}: {name}[{number}]", item))
+
+
+def query_row(item: Query, grades: Mapping[str, int] | None) -> dict[str, Any]:
+    """The row of a query; grades None: it is not judged."""
+    row: dict[str, Any] = {"query_id": item.id, "query": item.text}
+    if grades is not None:
+        row["qrels"] = dict(grades)
+    return row | ({"metadata": dict(item.metadata)} if item.metadata else {})
+
+
+def document_row(item: Document) -> dict[str, Any]:
+    """The row of a document in the file beside the queries."""
+    row: dict[str, Any] = {"id": item.id, "title": item.title, "text": item.text}
+    return row | ({"metadata": dict(item.metadata)} if item.metadata else {})
 
 
 def _graded(row: Row, name: str) -> Iterator[tuple[Any, Any]]:

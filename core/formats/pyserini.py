@@ -19,7 +19,8 @@ from core.formats.rows import BadRow, Found, OnBad, Row, fail
 from core.types import Document, Query
 
 TEVATRON_ID, TEVATRON_TEXT = ("docid",), ("document_text",)
-_ANSWERS = "golden_answers"
+ANSWERS = "golden_answers"
+"""The field of the texts that answer a question."""
 
 
 def documents(path: Path, on_bad: OnBad = fail) -> Iterator[Found[Document]]:
@@ -51,8 +52,8 @@ def question_rows(items: Iterable[Query]) -> Iterator[dict[str, Any]]:
     """The rows `id, question, golden_answers, metadata`; a query whose answers are not known has none."""
     for item in items:
         metadata = dict(item.metadata)
-        answers = metadata.pop(_ANSWERS, [])
-        yield {"id": item.id, "question": item.text, _ANSWERS: answers, "metadata": metadata}
+        answers = metadata.pop(ANSWERS, [])
+        yield {"id": item.id, "question": item.text, ANSWERS: answers, "metadata": metadata}
 
 
 def _rows(items: Iterable[Document], lost: Lost, identifier: str, text: str) -> Iterator[dict[str, Any]]:
@@ -79,8 +80,8 @@ def _tevatron(row: Row) -> Found[Document]:
 
 def _question(row: Row) -> Found[Query]:
     found = jsonl.query(row, ("id",), ("question",))
-    answers = found.item.metadata.get(_ANSWERS)
+    answers = found.item.metadata.get(ANSWERS)
     if isinstance(answers, list) and all(isinstance(answer, str) for answer in answers):
         return found
-    what = f"`{_ANSWERS}` is {answers!r}, a list of texts is needed"
+    what = f"`{ANSWERS}` is {answers!r}, a list of texts is needed"
     raise BadRow("wrong columns", what, where=row.where, row=row.fields)

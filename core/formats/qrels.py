@@ -16,8 +16,12 @@ HEADER = ("query-id", "corpus-id", "score")
 SPLITS = ("train", "dev", "test")
 """The usual splits, in the order in which they are listed; others follow by name."""
 
+ONLY_SPLIT = "test"
+"""The split of judgements that name none: those that come as one file."""
+
 _HEADS = {"query-id", "query_id", "qid", "query"}
-_INTEGER = re.compile(r"-?\d+", re.ASCII)
+_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+_SPLIT = re.compile(r"[\w.-]+")
 
 
 class Judgement(NamedTuple):
@@ -108,6 +112,18 @@ def grade(value: object, row: Row) -> int:
         return int(value)
     hint = "0 is not relevant, 1 and more are"
     raise BadRow("bad grade", f"the grade {value!r} is not an integer", where=row.where, row=row.fields, hint=hint)
+
+
+def split_named(value: object, row: Row) -> str:
+    """`value` as the name of a split, which becomes the name of a file.
+
+    Raises:
+        BadRow: it is no word of letters, digits, `.`, `_` and `-`.
+    """
+    if _SPLIT.fullmatch(name := str(value)):
+        return name
+    hint = "letters, digits, `.`, `_` and `-`: it becomes the name of a file"
+    raise BadRow("bad split", f"the split {name[:80]!r} is no name", where=row.where, row=row.fields, hint=hint)
 
 
 def digits(cell: str) -> int | str:

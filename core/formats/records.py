@@ -14,7 +14,7 @@ import ijson
 import orjson
 
 from core.errors import DataError
-from core.formats import arrow
+from core.formats import arrow, delimited
 from core.formats.rows import BOM, OnBad, Row, fail, not_an_object, objects, opened, unreadable
 from core.lazy import require
 
@@ -27,8 +27,8 @@ BATCH_ROWS = 1000
 BUFFER_BYTES = 1 << 20
 
 
-def records(path: Path, on_bad: OnBad = fail) -> Iterator[Row]:
-    """The rows of a file, one at a time, in its order.
+def records(path: Path, on_bad: OnBad = fail, needs: arrow.Needs | None = None) -> Iterator[Row]:
+    """The rows of a file, one at a time, in its order; for `needs` see `core.formats.arrow`.
 
     Raises:
         UsageError: there is no such file.
@@ -40,7 +40,20 @@ def records(path: Path, on_bad: OnBad = fail) -> Iterator[Row]:
         case "array":
             return _array(path, on_bad)
         case "parquet":
-            return arrow.parquet(path, on_bad)
+            return arrow.parquet(path, on_bad, needs)
+
+
+def any_rows(path: Path, on_bad: OnBad = fail, needs: arrow.Needs | None = None) -> Iterator[Row]:
+    """Like `records`, and tables of text and Arrow files too, which only their names tell: .csv, .tsv, .arrow.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it is empty or broken.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith((".csv", ".tsv")):
+        return delimited.rows(path, on_bad)
+    return arrow.arrow(path, on_bad, needs) if name.endswith(".arrow") else records(path, on_bad, needs)
 
 
 def form_inside(path: Path) -> Form:
@@ -98,7 +111,7 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]], columns: Mapping[s
 
 def _array(path: Path, on_bad: OnBad) -> Iterator[Row]:
     number = 0
-    with _json_told(path) as file:
+    with opened_json(path) as file:
         for number, value in enumerate(ijson.items(file, "item", use_float=True), 1):
             where = f"{path}: row {number}"
             if isinstance(value, dict):
@@ -110,8 +123,8 @@ def _array(path: Path, on_bad: OnBad) -> Iterator[Row]:
 
 
 @contextlib.contextmanager
-def _json_told(path: Path) -> Iterator[IO[bytes]]:
-    """The file behind its byte-order mark; broken JSON is told as a fault of the file."""
+def opened_json(path: Path) -> Iterator[IO[bytes]]:
+    """A file of one JSON value, behind its byte-order mark; what is broken in it is told as a fault of the file."""
     try:
         with opened(path) as file:
             if file.read(len(BOM)) != BOM:
@@ -120,7 +133,9 @@ def _json_told(path: Path) -> Iterator[IO[bytes]]:
     except ijson.JSONError as error:
         told = error.args[0]
         first = (told.decode(errors="replace") if isinstance(told, bytes) else str(told)).strip().splitlines()[0]
-        hint = f"if it is Chinese text, try `iconv -f GB18030 -t UTF-8 {path} > utf8.json`" if "UTF8" in first else None
+        hint = "a file with an object on each line is `type: jsonl`" if "trailing garbage" in first else None
+        if "UTF8" in first:
+            hint = f"if it is Chinese text, try `iconv -f GB18030 -t UTF-8 {path} > utf8.json`"
         raise DataError(f"not valid JSON: {first}", where=str(path), hint=hint) from None
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from None

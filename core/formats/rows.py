@@ -28,6 +28,7 @@ Reason = Literal[
     "empty query",
     "wrong columns",
     "bad grade",
+    "bad split",
     "duplicate judgement",
     "unknown query",
     "unknown document",
@@ -180,7 +181,7 @@ def kind_of(value: object) -> str:
         list: "a list",
         dict: "an object",
     }
-    return kinds[type(value)]
+    return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def _first(line: bytes, name: str) -> bytes:
@@ -216,5 +217,8 @@ def _excerpt(row: object) -> str:
         # Four bytes a character at most: a row of many megabytes is not decoded for its first words.
         row = row[: 4 * EXCERPT_CHARACTERS].decode(errors="replace").strip()
     elif not isinstance(row, str):
-        row = orjson.dumps(row).decode()
-    return str(row)[:EXCERPT_CHARACTERS]
+        try:
+            row = orjson.dumps(row).decode()
+        except orjson.JSONEncodeError:
+            row = repr(row)
+    return str(row)[:EXCERPT_CHARACTERS].encode(errors="replace").decode()

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.formats import jsonl
+from core.formats.arrow import Needs
 from core.formats.fields import clean_id
-from core.formats.qrels import Judgement, digits, grade
+from core.formats.qrels import Judgement, digits, grade, split_named
 from core.formats.rows import BadRow, Found, Row
 from core.types import Document, Query
 
@@ -21,6 +22,23 @@ JUDGED_DOCUMENTS = ("corpus-id", "corpus_id", "docid", "doc_id", "document_id", 
 GRADES = ("score", "relevance", "grade", "label", "rel")
 SPLIT = "split"
 """The column that names the split of a judgement, where there is one."""
+
+
+def document_needs(identifier: str | None, title: str | None, text: str | Sequence[str] | None) -> Needs:
+    """The columns that `document` looks at; all others only become metadata."""
+    texts = [_names(text, DOCUMENT_TEXTS)] if text is None or isinstance(text, str) else [(name,) for name in text]
+    return (_names(identifier, DOCUMENT_IDS), (title or "title",), *texts)
+
+
+def query_needs(identifier: str | None, text: str | None) -> Needs:
+    """The columns that `query` looks at; all others only become metadata."""
+    return _names(identifier, QUERY_IDS), _names(text, QUERY_TEXTS)
+
+
+def judgement_needs(of_query: str | None, of_document: str | None, graded: str | None) -> Needs:
+    """The columns that `judgement` looks at."""
+    named = ((of_query, JUDGED_QUERIES), (of_document, JUDGED_DOCUMENTS), (graded, GRADES))
+    return *(_names(given, usual) for given, usual in named), (SPLIT,)
 
 
 def document(
@@ -59,7 +77,7 @@ def judgement(
     """The judgement in a row; columns that are None are guessed, and without a grade it is 1.
 
     Raises:
-        BadRow: an id is missing or none, or the grade is no whole number.
+        BadRow: an id is missing or none, the grade is no whole number, or the split no name.
     """
     query_id, document_id = (
         clean_id(_there(row, name), row, name)
@@ -68,7 +86,7 @@ def judgement(
     name = graded if graded is not None else next((name for name in GRADES if name in row.fields), None)
     value = 1 if name is None else _there(row, name)
     value = grade(digits(value) if isinstance(value, str) else value, row)
-    return Judgement(str(row.fields.get(SPLIT) or split), query_id, document_id, value, row.where)
+    return Judgement(split_named(row.fields.get(SPLIT) or split, row), query_id, document_id, value, row.where)
 
 
 def _names(given: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.formats import values
 from core.formats.fields import clean_id
-from core.formats.qrels import SPLITS
+from core.formats.qrels import in_order
 from core.formats.records import records
 from core.formats.rows import BadRow, OnBad, Row, fail
 from core.types import Example, Passage
@@ -47,8 +47,8 @@ def row(item: Example) -> dict[str, Any]:
 
 def splits(folder: Path) -> list[str]:
     """Names of the files of training rows: train, dev, test, then others by name."""
-    names = {path.stem for path in folder.glob("*.jsonl") if path.name != CORPUS}
-    return [name for name in SPLITS if name in names] + sorted(names.difference(SPLITS))
+    names = (path.stem for path in folder.glob("*.jsonl") if path.name != CORPUS)
+    return in_order(names)
 
 
 def _example(row: Row) -> Example:

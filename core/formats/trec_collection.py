@@ -22,7 +22,7 @@ QueryField = Literal["title", "description", "narrative"]
 
 _TITLES = ("title", "headline", "hl", "ttl", "head")
 _PARTS: dict[str, QueryField] = {"title": "title", "desc": "description", "narr": "narrative"}
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 _LABEL = re.compile(r"^\s*(Number|Topic|Description|Narrative)\s*:", re.IGNORECASE)
 _TOPIC_TAG = re.compile(r"<(num|title|desc|narr)>", re.IGNORECASE)
 
@@ -73,31 +73,37 @@ def _lines(path: Path, on_bad: OnBad) -> Iterator[Row]:
 
 
 def _records(path: Path, mark: str, on_bad: OnBad) -> Iterator[Row]:
-    """What stands between each <mark> and </mark>, with the place of the first.
+    """What stands between each <mark> and </mark>, with the place of the first; one that is never closed is a bad row.
 
     Raises:
-        DataError: a record is not closed, or there is none.
+        DataError: the last record is not closed, or there is none.
     """
-    opening, closing = (re.compile(rf"<{slash}{mark}>".encode(), re.IGNORECASE) for slash in ("", "/"))
+    marks = re.compile(rf"<(/?){mark}>".encode(), re.IGNORECASE)
     begun, held, any_record = "", bytearray(), False
     for where, line in every_line(path):
-        if not begun:
-            if not (found := opening.search(line)):
-                continue
-            begun, any_record, line = where, True, line[found.end() :]
-        if b"<" not in line or not (found := closing.search(line)):
-            held += line
-            continue
-        held += line[: found.start()]
-        try:
-            yield Row(begun, {"record": text_of(bytes(held), begun)})
-        except BadRow as bad:
-            on_bad(bad)
-        begun, held = "", bytearray()
+        place = 0
+        for found in marks.finditer(line) if b"<" in line else ():
+            if begun:
+                held += line[place : found.start()]
+                try:
+                    yield _record(begun, held, mark, closed=bool(found[1]), at=where)
+                except BadRow as bad:
+                    on_bad(bad)
+            begun, place = "" if found[1] else where, found.end()
+            any_record, held = any_record or bool(begun), bytearray()
+        if begun:
+            held += line[place:]
     if begun:
         raise DataError(f"<{mark.upper()}> is not closed", where=begun, hint=f"</{mark.upper()}> ends a record")
     if not any_record:
         raise DataError(f"there is no <{mark.upper()}> in the file", where=str(path), hint="is it the right file?")
+
+
+def _record(begun: str, held: bytearray, mark: str, *, closed: bool, at: str) -> Row:
+    if closed:
+        return Row(begun, {"record": text_of(bytes(held), begun)})
+    what = f"<{mark.upper()}> is not closed before the next one begins at {at}"
+    raise BadRow("bad record", what, where=begun, row=bytes(held), hint=f"</{mark.upper()}> ends a record")
 
 
 def _document(row: Row) -> Found[Document]:

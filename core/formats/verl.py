@@ -8,7 +8,7 @@ SFT   messages [{role, content}]; in older versions question, answer
 Checked against verl 0.9.1: `RLHFDataset` reads by `datasets`, `MultiTurnSFTDataset` by pandas on pyarrow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,6 +87,14 @@ def sft_schema(kind: Literal["sft", "question_answer"]) -> pa.Schema:
             return pa.schema([("question", pa.string()), ("answer", pa.string())])
 
 
+class BadColumn(BadRow):
+    """A row with something wrong in one column, or in a place inside it: `prompt[1].role`."""
+
+    def __init__(self, row: Row, column: str, what: str, hint: str | None) -> None:
+        super().__init__("wrong columns", f"`{column}` {what}", where=row.where, row=str(row.fields), hint=hint)
+        self.column = column
+
+
 class Writer:
     """Writes rows to a parquet file, a batch at a time; the file is there from its first row on."""
 
@@ -133,15 +141,24 @@ def kind_of_file(path: Path) -> Kind:
         raise DataError(f"no parquet file: {str(error).splitlines()[0]}", where=str(path)) from None
     except OSError as error:
         raise unreadable(path, error) from None
-    if "prompt" in names or "reward_model" in names:
+    if kind := kind_of_columns(names, str(path)):
+        return kind
+    raise _no_columns(str(path), names, "neither RL nor SFT rows")
+
+
+def kind_of_columns(names: Collection[str], where: str) -> Kind | None:
+    """What kind of rows have these columns; None where they are of no kind.
+
+    Raises:
+        DataError: they are those of RL, and one is missing.
+    """
+    if "reward_model" in names or {"prompt", "data_source"} <= {*names}:
         missing = [name for name in _NEEDED["rl"] if name not in names]
         if missing:
-            raise _no_columns(path, names, f"RL rows lack {_quoted(missing)}")
+            raise _no_columns(where, names, f"RL rows lack {_quoted(missing)}")
         return "rl"
-    for kind in ("sft", "question_answer"):
-        if all(name in names for name in _NEEDED[kind]):
-            return kind
-    raise _no_columns(path, names, "neither RL nor SFT rows")
+    kinds: tuple[Kind, ...] = ("sft", "question_answer")
+    return next((kind for kind in kinds if all(name in names for name in _NEEDED[kind])), None)
 
 
 def check(path: Path, on_bad: OnBad = fail) -> dict[Kind, int]:
@@ -155,10 +172,19 @@ def check(path: Path, on_bad: OnBad = fail) -> dict[Kind, int]:
     for row in arrow.parquet(path, on_bad):
         count += 1
         try:
-            _CHECKS[kind](row)
+            check_row(kind, row)
         except BadRow as bad:
             on_bad(bad)
     return {kind: count}
+
+
+def check_row(kind: Kind, row: Row) -> None:
+    """Look at one row.
+
+    Raises:
+        BadColumn: verl or a reward would trip over it.
+    """
+    _CHECKS[kind](row)
 
 
 def _check_rl(row: Row) -> None:
@@ -187,7 +213,7 @@ _CHECKS = {"rl": _check_rl, "sft": _check_sft, "question_answer": _check_questio
 
 
 def _check_messages(row: Row, name: str, last: tuple[str, ...]) -> None:
-    messages = row.fields[name]
+    messages = row.fields.get(name)
     if not isinstance(messages, list) or not messages:
         raise _bad(row, name, "is empty" if messages == [] else f"is {kind_of(messages)}, a list is needed")
     for place, message in enumerate(messages):
@@ -216,14 +242,14 @@ def _text(row: Row, name: str, hint: str | None = None) -> None:
         raise _bad(row, name, "is empty" if isinstance(value, str) else f"is {kind_of(value)}, not text", hint)
 
 
-def _bad(row: Row, column: str, what: str, hint: str | None = None) -> BadRow:
-    return BadRow("wrong columns", f"`{column}` {what}", where=row.where, row=str(row.fields), hint=hint)
+def _bad(row: Row, column: str, what: str, hint: str | None = None) -> BadColumn:
+    return BadColumn(row, column, what, hint)
 
 
-def _no_columns(path: Path, names: Sequence[str], what: str) -> DataError:
+def _no_columns(where: str, names: Collection[str], what: str) -> DataError:
     hint = "RL rows: " + _quoted(_NEEDED["rl"]) + "; SFT rows: `messages`, or `question` and `answer`"
-    return DataError(f"{what}: the file has the columns {_quoted(names)}", where=str(path), hint=hint)
+    return DataError(f"{what}: the file has the columns {_quoted(names)}", where=where, hint=hint)
 
 
-def _quoted(names: Sequence[str]) -> str:
+def _quoted(names: Collection[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

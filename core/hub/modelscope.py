@@ -36,6 +36,7 @@ class ModelScope:
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         self._library = require("modelscope_hub", extra="modelscope")
+        self._transport = require("requests", extra="modelscope")
         logging.getLogger("modelscope_hub").setLevel(logging.ERROR)
         self._api = self._library.HubApi()
 
@@ -74,7 +75,9 @@ class ModelScope:
         """The library's failures as our sentences."""
         try:
             yield
-        except self._library.HubError as error:
+        except (self._library.HubError, self._transport.RequestException) as error:
+            # The library words some of its transport's failures itself; the others (a redirect without end or to
+            # nowhere, an answer that is no JSON) come through as they are.
             raise self._sentence(error, repository, file) from None
 
     def _sentence(self, error: Any, repository: Repository, file: str | None) -> DrError:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from core.recipe import ArtifactRecipe, From
+from core.recipe import CORPUS, ArtifactRecipe
 from core.retrieval.spec import Backend
 
 
@@ -11,7 +11,7 @@ class Recipe(ArtifactRecipe):
     """Build a search index."""
 
     stage: Literal["index"]
-    data: Annotated[Path, From("data")]
-    """Artifact of `dr data` whose documents are indexed."""
+    data: Annotated[Path, CORPUS]
+    """Corpus (of `dr data`, `dr data mix` or `dr distill`) whose documents are indexed."""
     backend: Backend
     """The kind of index and its options."""

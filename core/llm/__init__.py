@@ -17,6 +17,8 @@
   `Request.attempt` asks the same messages anew; a changed prompt is another request anyway.
 - `Unanswered` (with its `reason`) is about one request: write it down, go on. `Missing` and `BudgetReached` end the
   run: let them pass; every later `ask` raises them too, and what was answered stays in the journal.
+- A server that had answered and goes away is waited for (`restart_seconds`); one that was never there is told at once.
+- Processes that share a `cache` ask nothing twice; one that waits too long for another's answer asks itself after all.
 - `over` hands results out as they finish, with the number of their item: sort by it, or write by it, to be byte-equal.
 - The client bounds what is under way itself; give `over` the wider `client.window`, so that a request which waits for
   its retry leaves its place to another.

@@ -17,6 +17,7 @@ from core.llm.faults import Fault, Verdict
 from core.llm.journal import Journal
 from core.llm.limits import Slots
 from core.llm.meter import Meter, counted
+from core.llm.outage import Outage
 from core.llm.over import turn
 from core.llm.retry import backoff, spread
 from core.llm.spec import Llm
@@ -31,6 +32,10 @@ RETRIES_AT_FIRST = 2
 """Retries while nothing was ever heard from the address: a wrong one is told at once."""
 REFUSALS_PER_RETRY = 5
 """A refusal (429, 503) while others are answered is no failure of the request; that many count as one retry."""
+LOOK_SECONDS = 0.1
+"""Between two looks for an answer that another process is getting."""
+PATIENCES = 4
+"""Time-outs that it gets for it, its place in the queue included; then the request is asked twice."""
 HOPELESS = 8
 """So many requests given up without any answer meanwhile: the server does not work."""
 
@@ -51,7 +56,7 @@ async def open_client(llm: Llm, journal: Journal, *, base_url: str | None = None
     with contextlib.ExitStack() as stack:
         cache = stack.enter_context(Journal(llm.cache, shared=True)) if llm.cache else None
         async with session(endpoint, llm.timeout_seconds) as http:
-            yield Client(llm, journal, cache, Wire(llm, endpoint, http))
+            yield Client(llm, journal, cache, Wire(llm, endpoint, http), comes_back=base_url is None)
 
 
 class _Course:
@@ -65,14 +70,16 @@ class _Course:
         self.failures = self.refusals = 0
         self.streak = 0
         """Steps of the backoff: one for a failure while nobody is answered, half of one while others are."""
+        self.others_answered = self.excused = False
+        """Of the last try: whether others were answered meanwhile, and whether the server was not there."""
 
-    def count(self, fault: Fault, *, others_answered: bool) -> None:
+    def count(self, fault: Fault) -> None:
         """A try ended in `fault`."""
-        if fault.verdict is Verdict.BUSY and others_answered:
+        if fault.verdict is Verdict.BUSY and self.others_answered:
             self.refusals += 1
         else:
             self.failures += 1
-        self.streak += 1 if others_answered else 2
+        self.streak += 1 if self.others_answered else 2
 
     @property
     def used(self) -> int:
@@ -83,12 +90,17 @@ class _Course:
 class Client:
     """Asks; see `open_client`. Every answer is in the journal before it is given out."""
 
-    def __init__(self, llm: Llm, journal: Journal, cache: Journal | None, wire: Wire) -> None:
+    def __init__(
+        self, llm: Llm, journal: Journal, cache: Journal | None, wire: Wire, *, comes_back: bool = True
+    ) -> None:
+        """`comes_back`: a server that goes away may be started again; one of our own is not."""
         self.usage = Usage(llm.budget)
         self.window = 4 * llm.concurrency
         """How many requests to have in `over` at once: those that wait for a retry leave their slot to others."""
         self._llm, self._journal, self._cache, self._wire = llm, journal, cache, wire
         self._slots, self._meter = Slots(llm.concurrency), Meter(llm, journal.spent)
+        patience = (llm.retries, llm.restart_seconds) if comes_back else (min(llm.retries, RETRIES_AT_FIRST), 0.0)
+        self._outage = Outage(self._slots, *patience)
         self._numbers = itertools.count()
         self._pending: dict[str, asyncio.Event] = {}
         self._hopeless = 0
@@ -109,13 +121,30 @@ class Client:
             return known
         done = self._pending[digest] = asyncio.Event()
         try:
-            return await self._answered(request, digest)
+            async with self._claimed(digest):
+                return self._known(digest) or await self._answered(request, digest)
         except Unanswered:
             self.usage.unanswered += 1
             raise
         finally:
             del self._pending[digest]
             done.set()
+
+    @contextlib.asynccontextmanager
+    async def _claimed(self, digest: str) -> AsyncIterator[None]:
+        """Let another process that shares the cache, and asks the same just now, answer first; not for ever."""
+        if self._cache is None:
+            yield
+            return
+        patience = time.monotonic() + PATIENCES * self._llm.timeout_seconds
+        while not (ours := self._cache.claim(digest)) and digest not in self._cache and time.monotonic() < patience:
+            await self._slots.sleep(LOOK_SECONDS)
+            self._cache.get(digest)  # reads what was added meanwhile
+        try:
+            yield
+        finally:
+            if ours:
+                self._cache.release(digest)
 
     def _known(self, digest: str) -> Answer | None:
         if answer := self._journal.get(digest):
@@ -127,41 +156,57 @@ class Client:
         return answer
 
     async def _answered(self, request: Request, digest: str) -> Answer:
+        self._meter.check(request)
         number = turn.get()
         course = _Course(next(self._numbers) if number is None else number, self.usage.answers)
         while True:
-            answers, started = self.usage.answers, time.monotonic()
-            outcome = await self._try(course.number, digest, request)
+            started = time.monotonic()
+            outcome = await self._try(course, digest, request)
             if isinstance(outcome, Answer):
                 return outcome
             self.usage.faults[outcome.kind] += 1
             if outcome.verdict is Verdict.REWORDED:
                 continue
-            course.count(outcome, others_answered=self.usage.answers > answers)
-            await self._bear(outcome, course)
+            if self._outage.is_final:
+                gone = f"does not answer any more, for {self._outage.lasted_seconds:.0f} s now"
+                self._end(gone, outcome, "start it again, then run again: what was answered is kept")
+            if not course.excused:
+                course.count(outcome)
+                await self._bear(outcome, course)
             self.usage.retries += 1
-            await self._pause(outcome, course, time.monotonic() - started)
+            if not course.excused:  # an outage has its own pauses
+                await self._pause(outcome, course, time.monotonic() - started)
 
-    async def _try(self, number: int, digest: str, request: Request) -> Answer | Fault:
+    async def _try(self, course: _Course, digest: str, request: Request) -> Answer | Fault:
         """One HTTP request, within all limits; an answer is journalled."""
-        ticket = await self._slots.acquire(number)
+        answers = self.usage.answers
+        ticket = await self._slots.acquire(course.number)
         self.usage.most_at_once = self._slots.peak
-        refused, pause, answer = False, 0.0, None
+        outcome: Answer | Fault | None = None
         try:
-            with self._ending():
-                permit = await self._meter.admit(request)
-            try:
-                await self._slots.sleep(self._meter.wait(permit))
-                outcome = await self._wire.send(request)
-                if isinstance(outcome, Answer):
-                    answer = outcome = self._keep(digest, counted(outcome, request))
-                else:
-                    refused = outcome.verdict is Verdict.BUSY or outcome.kind == "time-out"
-                    pause = min(outcome.pause_seconds or 0.0, LONGEST_PAUSE_SECONDS)
-            finally:
-                self._meter.settle(permit, answer)
+            async with self._outage.passing() as probe:
+                outcome = await self._send(digest, request)
+                others = course.others_answered = self.usage.answers > answers
+                course.excused = self._wire.heard and self._outage.excuses(outcome, probe=probe, others_answered=others)
         finally:
+            fault = outcome if isinstance(outcome, Fault) else None
+            refused = fault is not None and (fault.verdict is Verdict.BUSY or fault.kind == "time-out")
+            pause = min((fault and fault.pause_seconds) or 0.0, LONGEST_PAUSE_SECONDS)
             self._slots.release(ticket, refused=refused, pause_seconds=pause)
+        return outcome
+
+    async def _send(self, digest: str, request: Request) -> Answer | Fault:
+        """Send it when the purse and the limits per minute let it."""
+        answer = None
+        with self._ending():
+            permit = await self._meter.admit(request)
+        try:
+            await self._slots.sleep(self._meter.wait(permit))
+            outcome = await self._wire.send(request)
+            if isinstance(outcome, Answer):
+                answer = outcome = self._keep(digest, counted(outcome, request))
+        finally:
+            self._meter.settle(permit, answer)
         return outcome
 
     def _keep(self, digest: str, answer: Answer) -> Answer:

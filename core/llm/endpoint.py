@@ -63,11 +63,19 @@ def _address(server: OpenAI | Vllm, base_url: str | None, environment: Mapping[s
     if base_url is None:
         raise Missing(f"the model `{server.model}` is not being served", hint="dr serve llm RECIPE")
     address = base_url.strip().rstrip("/").removesuffix("/chat/completions")
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not _is_usable(address):
         shown = "(with a password)" if "@" in address else repr(address)
         raise UsageError(f"`{where}` is no address: {shown}", hint="such as http://localhost:8000/v1")
     return address
+
+
+def _is_usable(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        host, _ = (parts.hostname or "").encode("idna"), parts.port  # both refuse what no connection could be made to
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(host)
 
 
 def _key(names: tuple[str, ...], environment: Mapping[str, str]) -> str | None:

@@ -13,6 +13,8 @@ from core.llm.retry import asked_pause
 
 EXCERPT = 300
 """Characters of a server's message that an error quotes."""
+LOST = "lost connection"
+"""Kind of a try whose connection broke off before the answer was whole."""
 
 
 class Verdict(Enum):
@@ -93,7 +95,7 @@ def of_error(error: BaseException, timeout_seconds: float) -> Fault:
         return Fault("no connection", str(error), Verdict.AWAY)
     if isinstance(error, asyncio.TimeoutError):
         return Fault("time-out", f"no answer in {timeout_seconds:g} s", Verdict.LATER)
-    return Fault("lost connection", str(error) or type(error).__name__, Verdict.LATER)
+    return Fault(LOST, str(error) or type(error).__name__, Verdict.LATER)
 
 
 def told(body: bytes) -> str:

@@ -75,12 +75,19 @@ class Slots:
             return
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._sleeping.add(future)
         alarm = loop.call_later(seconds, lambda: None if future.done() else future.set_result(None))
+        try:
+            await self.rest(future)
+        finally:
+            alarm.cancel()
+
+    async def rest(self, future: asyncio.Future[None]) -> None:
+        """Wait for `future`; raises when all is ended."""
+        self.check()
+        self._sleeping.add(future)
         try:
             await future
         finally:
-            alarm.cancel()
             self._sleeping.discard(future)
 
     def end(self, error: BaseException) -> None:

@@ -1,15 +1,21 @@
 """What a request may take before it is sent, and what it took after: for the purse and the limits per minute."""
 
+import logging
 import time
 from dataclasses import dataclass
 
 from core.llm.budget import Purse, Worst
 from core.llm.chat import Answer, Request
+from core.llm.errors import Unanswered
 from core.llm.estimate import MESSAGE_TOKENS, tokens
 from core.llm.journal import Spent
 from core.llm.limits import Rate
 from core.llm.spec import Llm
 
+log = logging.getLogger(__name__)
+
+LONG_WAIT_SECONDS = 10.0
+"""A wait for a limit per minute that is told, once."""
 FIRST_GUESS = 1.3
 """How far the rule of thumb for tokens may be too low, until the server has counted some prompts."""
 MARGIN = 1.1
@@ -36,6 +42,17 @@ class Meter:
         self._requests = Rate(llm.requests_per_minute) if llm.requests_per_minute else None
         self._tokens = Rate(llm.tokens_per_minute) if llm.tokens_per_minute else None
         self._estimated = self._counted = self._answers = self._answer_tokens = 0
+        self._told = False
+
+    def check(self, request: Request) -> None:
+        """Raises Unanswered when the prompt alone has more tokens than a minute has room for."""
+        limit = self._llm.tokens_per_minute
+        if limit is not None and (estimated := prompt_tokens(request)) > limit:
+            raise Unanswered(
+                "over the limit per minute",
+                f"the prompt has about {estimated:,} tokens, and `tokens_per_minute` allows {limit:,}",
+                hint="cut the document (`max_document_characters`), or raise `tokens_per_minute`",
+            )
 
     async def admit(self, request: Request) -> Permit:
         """Set aside what the request may take.
@@ -57,7 +74,18 @@ class Meter:
             seconds = self._requests.take(1, now)
         if self._tokens:
             seconds = max(seconds, self._tokens.take(permit.likely, now))
+        if seconds > LONG_WAIT_SECONDS and not self._told:
+            self._told = True
+            self._tell(permit, seconds)
         return seconds
+
+    def _tell(self, permit: Permit, seconds: float) -> None:
+        limits = {
+            "requests a minute": self._llm.requests_per_minute,
+            f"tokens a minute (this one may take {permit.likely:,.0f})": self._llm.tokens_per_minute,
+        }
+        told = " and ".join(f"{limit:,} {of}" for of, limit in limits.items() if limit)
+        log.warning("a request waits %.0f s for the recipe's limit of %s; others may, too", seconds, told)
 
     def settle(self, permit: Permit, answer: Answer | None) -> None:
         """The try is over; None: it gave no answer, and no server told what it took."""

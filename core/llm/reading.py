@@ -16,10 +16,10 @@ def read(body: bytes) -> Answer | Fault:
         value: Any = orjson.loads(body)
         choice = value["choices"][0]
         message = choice["message"]
-        content, usage = message.get("content"), value.get("usage") or {}
-        finish = choice.get("finish_reason") or ""
-        aloud = message.get("reasoning_content") or message.get("reasoning") or ""
-        counts = [int(usage.get(name, -1)) for name in ("prompt_tokens", "completion_tokens")]
+        content, usage = _said(message.get("content")), value.get("usage") or {}
+        finish = str(choice.get("finish_reason") or "")
+        aloud = _said(message.get("reasoning_content")) or _said(message.get("reasoning")) or ""
+        counts = [_count(usage, name) for name in ("prompt_tokens", "completion_tokens")]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         what = f"HTTP 200, but no `choices[0].message.content`: {told(body)}"
         return Fault("no completion", what, Verdict.LATER)
@@ -27,10 +27,24 @@ def read(body: bytes) -> Answer | Fault:
         return Fault("content filter", "the server's filter stopped the answer", Verdict.REQUEST)
     if content is None and not aloud:
         refusal = message.get("refusal")
-        what = f"the model refused: {refusal}" if refusal else f"`choices[0].message.content` is null: {told(body)}"
+        what = f"the model refused: {refusal}" if refusal else f"`choices[0].message.content` is no text: {told(body)}"
         return Fault("refusal" if refusal else "no content", what, Verdict.REQUEST if refusal else Verdict.LATER)
     text, thought = split_thought(content or "")
     return Answer(text, aloud or thought, counts[0], counts[1], finish)
+
+
+def _said(value: Any) -> str | None:
+    """A text, or one in parts, as some servers send it; None for anything else."""
+    if isinstance(value, list):
+        parts = [part.get("text") for part in value if isinstance(part, dict)]
+        value = "".join(part for part in parts if isinstance(part, str)) or None
+    return value if isinstance(value, str) else None
+
+
+def _count(usage: Any, name: str) -> int:
+    """A number of tokens; −1 where the server gives none."""
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) and value >= 0 else -1
 
 
 def split_thought(content: str) -> tuple[str, str]:

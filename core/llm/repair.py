@@ -15,6 +15,9 @@ _FENCE = re.compile(r"```(?:json[c5]?)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IG
 _OPENS = re.compile(r"\{\s*[\"'“]")
 _DECODER = json.JSONDecoder()
 
+MENDED_CHARACTERS = 8_000
+"""Of an answer that is mended: what never closes a brace takes time that grows with the square of its length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -58,12 +61,12 @@ def _embedded(text: str) -> dict[str, Any] | None:
         value, _ = _DECODER.raw_decode(text, _start(text))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and value else None  # `{}` stands in prose by chance
+    return value if isinstance(value, dict) and value and _is_text(value) else None  # `{}` stands in prose by chance
 
 
 def _mended(text: str) -> dict[str, Any] | None:
     start = _start(text)
-    if start == len(text):
+    if start == len(text) or len(text) - start > MENDED_CHARACTERS:
         return None
     try:
         value = require("json_repair").loads(text[start:], skip_json_loads=True)
@@ -71,7 +74,16 @@ def _mended(text: str) -> dict[str, Any] | None:
         return None
     if isinstance(value, list):  # it makes a list of several pieces: the first object is the answer
         value = next((item for item in value if isinstance(item, dict) and item), None)
-    return value if isinstance(value, dict) and value else None
+    return value if isinstance(value, dict) and value and _is_text(value) else None
+
+
+def _is_text(value: dict[str, Any]) -> bool:
+    """Whether UTF-8 can hold it: `\\ud83d` alone is half a character, and no file takes it."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _start(text: str) -> int:

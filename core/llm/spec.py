@@ -128,6 +128,8 @@ class Llm(Part):
     """How long one answer may take."""
     retries: Annotated[NonNegativeInt, Neutral()] = 6
     """Further tries of a request that failed for a reason that may pass (5xx, 429, time-out, lost connection)."""
+    restart_seconds: Annotated[NonNegativeFloat, Neutral()] = 60.0
+    """How long a server that had answered may be gone, as for a restart: all wait for it, then the run ends."""
     budget: Annotated[Budget, Neutral()] = Budget()
     """What the answers may cost."""
     cache: Annotated[Path | None, Neutral()] = None

@@ -5,6 +5,17 @@
 """
 
 from core.recipe.loading import dump, load, load_stage
-from core.recipe.model import ArtifactRecipe, BaseRecipe, From, Neutral, Part, SourceFiles
+from core.recipe.model import CORPUS, ArtifactRecipe, BaseRecipe, From, Neutral, Part, SourceFiles
 
-__all__ = ["ArtifactRecipe", "BaseRecipe", "From", "Neutral", "Part", "SourceFiles", "dump", "load", "load_stage"]
+__all__ = [
+    "CORPUS",
+    "ArtifactRecipe",
+    "BaseRecipe",
+    "From",
+    "Neutral",
+    "Part",
+    "SourceFiles",
+    "dump",
+    "load",
+    "load_stage",
+]

@@ -48,6 +48,10 @@ class From:
         object.__setattr__(self, "or_name", or_name)
 
 
+CORPUS = From("data", "distill", "mix")
+"""Marks a path as a corpus in BEIR form, whichever of our stages made it."""
+
+
 @dataclass(frozen=True)
 class SourceFiles:
     """Marks a path as the user's own file or folder: its digest goes into the manifest."""

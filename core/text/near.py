@@ -55,8 +55,16 @@ def pairs(texts: Iterable[tuple[str, str]], threshold: float) -> Iterator[tuple[
         seen.add(key, text)
 
 
+def exact(text: str) -> int:
+    """A number that texts share when they differ in case, width, punctuation and white space only.
+
+    A text of punctuation alone shares it with its like only.
+    """
+    return xxhash.xxh3_64_intdigest("\0".join(_words(text) or text.split()).encode())
+
+
 def _minhash(text: str) -> MinHash | None:
-    words = [unit.strip() for unit in units(_MARKS.sub(" ", normalise(text)))]
+    words = _words(text)
     if not words:
         return None
     count = max(1, len(words) - SHINGLE + 1)
@@ -66,6 +74,6 @@ def _minhash(text: str) -> MinHash | None:
     return hashed
 
 
-def exact(text: str) -> int:
-    """A number that texts share when they differ in case, width, punctuation and white space only."""
-    return xxhash.xxh3_64_intdigest(" ".join(_MARKS.sub(" ", normalise(text)).split()).encode())
+def _words(text: str) -> list[str]:
+    """Chinese characters and words of the normal form, without punctuation."""
+    return [unit.strip() for unit in units(_MARKS.sub(" ", normalise(text)))]

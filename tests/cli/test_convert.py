@@ -96,7 +96,10 @@ def test_a_stopped_conversion_leaves_nothing(home):
             time.sleep(0.005)
         child.send_signal(signal.SIGTERM)
         _, err = child.communicate(timeout=60)
-    assert (child.returncode, err.splitlines()[-1]) == (143, "interrupted")
+    assert (child.returncode, err.splitlines()[-1]) == (
+        143,
+        "interrupted: what is whole is kept, the same command goes on",
+    )
     assert sorted(path.name for path in home.iterdir()) == ["big.jsonl", "in.jsonl"]
 
 

@@ -99,7 +99,7 @@ def test_json_is_one_object_also_when_it_fails(home):
     ("argv", "status", "says"),
     [
         (["data", "nothing.yaml"], 2, "there is no such recipe"),
-        (["data", "index.yaml"], 2, "this is a recipe of `index`, the command needs one of `data`"),
+        (["data", "index.yaml"], 2, "this recipe is for `dr index build`, the command is `dr data build`"),
         (["index", "index.yaml", "backend.k_1=2"], 2, "did you mean `k1`?"),
         (["index", "index.yaml", "backend.k1=-1"], 2, "greater than or equal to 0"),
         (["index", "index.yaml", "k1"], 2, "is not an override"),

@@ -8,7 +8,8 @@ first redirects to it. ROOT/hub.json is read at every request:
 
     {"moved": {"old/name": "new/name"}, "secret": {"owner/name": "token"}, "gated": ["owner/name"],
      "faults": {"file.bin": {"cut": 10} | {"short": 10} | {"change": true} | {"stall": 5} | {"pause": 0.01},
-                "listing": {"stall": 5} | {"status": 503}}}
+                "listing": {"stall": 5} | {"status": 503}},
+     a file or "listing" may also be {"redirect": "http://..."}, and ModelScope's "listing" {"page": true}: no JSON}
 
 Writes ROOT/ports (`<hub> <cdn>`) when it answers, and one line a request to ROOT/requests.log:
 `<METHOD> <path> <range or -> <who: `token` or `anonymous`>`.
@@ -161,7 +162,8 @@ class Handler(BaseHTTPRequestHandler):
                 where = f"http://127.0.0.1:{PORTS['cdn']}/cdn/{kind}/{repository}/{commit}/{name}"
                 return self.reply(302, b"", {"Location": where})
             return self.bytes(home / name, {})
-        self.fault("listing")
+        if self.fault("listing").get("page"):
+            return self.reply(200, b"<html>please log in</html>")
         files = []
         for number, path in enumerate(sorted(home.rglob("*"))):
             entry = {"Path": path.relative_to(home).as_posix(), "Name": path.name, "Type": "tree"}
@@ -178,6 +180,8 @@ class Handler(BaseHTTPRequestHandler):
         wrong = config().get("faults", {}).get(name, {})
         if "status" in wrong:
             raise Refused(wrong["status"])
+        if "redirect" in wrong:
+            raise Refused(302, Location=wrong["redirect"])
         if name == "listing" and "stall" in wrong:
             time.sleep(wrong["stall"])
         return wrong

@@ -38,6 +38,7 @@ def options(argv):
     parser.add_argument("--model", action="append", help="names it knows; none: any")
     parser.add_argument("--context", type=int, help="characters of a prompt at most")
     parser.add_argument("--filter", help="questions with this word are refused by the content filter")
+    parser.add_argument("--breaks", help="questions with this word break their connection, always")
     parser.add_argument("--formats", default="json_schema,json_object", help="kinds of response_format it takes")
     parser.add_argument("--strict", action="store_true", help="422 for fields that the OpenAI API does not have")
     parser.add_argument("--style", default="plain", help="plain, fenced, thinking, extra, foreign, or prose")
@@ -201,7 +202,7 @@ class Server:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         if fault == "500":
             return self.error(500, "something broke")
-        if fault == "broken":
+        if fault == "broken" or (self.chosen.breaks and self.chosen.breaks in json.dumps(body["messages"])):
             request.transport.abort()
         usage = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": max(1, len(said) // 2)}
         choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}

@@ -54,6 +54,8 @@ class Job:
     """Closes the temporary files in the end."""
     output: Path
     """Where to write: takes its final name when all is done."""
+    name: str
+    """That final name."""
     form: Form
     """What shall hold the rows of the output."""
     split: str | None

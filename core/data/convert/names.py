@@ -3,6 +3,9 @@
 NAMES = {
     "examples": "ours: queries with positives and negatives, one JSON object a line",
     "beir": "a folder: corpus.jsonl, queries.jsonl, qrels/<split>.tsv",
+    "processed": "a folder: corpus.jsonl, train.jsonl, dev.jsonl, test.jsonl with query_id, query, qrels",
+    "csv": "a corpus as a table of text: id, title, text (tabs in a file named .tsv)",
+    "parquet": "a corpus as Parquet: id, title, text",
     "trec": "judgements: query 0 document grade",
     "pyserini": "a corpus of Pyserini, FlashRAG or Search-R1: id, contents",
     "flashrag": "FlashRAG's questions: id, question, golden_answers, metadata",

@@ -4,20 +4,33 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from core.data.convert import shelf
+from core.data.convert import gathered, shelf
 from core.data.convert.kinds import Collection, Examples, Job, Pairs
+from core.data.sources.judged import CORPUS, processed
 from core.errors import DataError, UsageError
-from core.formats import beir, examples, flagembedding, jsonl, ms_swift, pyserini, qrels, tevatron, trec, triples
+from core.formats import (
+    arrow,
+    beir,
+    delimited,
+    examples,
+    flagembedding,
+    jsonl,
+    ms_swift,
+    pyserini,
+    qrels,
+    table,
+    tevatron,
+    trec,
+    triples,
+)
 from core.formats.lost import Lost
+from core.formats.qrels import ONLY_SPLIT
 from core.formats.records import records
 from core.formats.rows import Found, Row, fail
 from core.formats.sentence_transformers import Table
 from core.types import Document, Example, Passage, Query
 
 T = TypeVar("T")
-
-ONLY_SPLIT = "test"
-"""The split of judgements that come as one file."""
 
 _DOCUMENT_TEXTS = (*jsonl.DOCUMENT_TEXT, "document_text")
 
@@ -101,22 +114,42 @@ def beir_folder(job: Job) -> Collection:
 def flagembedding_folder(job: Job) -> Collection:
     """FlagEmbedding's evaluation folder; documents may come from `--corpus`."""
     folder = job.input
-
-    def queries(_lost: Lost) -> Iterator[Query]:
-        met: dict[str, str] = {}
-        for query, where, *_ in flagembedding.queries(folder):
-            if query.id not in met:
-                met[query.id] = query.text
-                yield query
-            elif met[query.id] != query.text:
-                raise DataError(f"the query id `{query.id}` has another text in another split", where=where)
-
     has_corpus = (folder / flagembedding.CORPUS).exists()
     return Collection(
         _corpus(job, _items(flagembedding.documents, folder) if has_corpus else None),
-        queries,
+        _items(flagembedding.queries, folder),
         (lambda _lost: flagembedding.judgements(folder)) if flagembedding.has_judgements(folder) else None,
     )
+
+
+def processed_folder(job: Job) -> Collection:
+    """Source A's folder: corpus.jsonl, and train, dev and test.jsonl with judged queries; a query comes once."""
+    source = processed(job.input)
+    own = (lambda _lost: (found.item for found in source.documents(fail))) if (job.input / CORPUS).exists() else None
+
+    def queries(_lost: Lost) -> Iterator[Query]:
+        once = gathered.Once("query", job)
+        return (found.item for found in source.queries(fail) if once.first(found.item.id, found.item.text))
+
+    there = bool(source.splits)
+    return Collection(
+        _corpus(job, own), queries if there else None, (lambda _lost: source.judgements(fail)) if there else None
+    )
+
+
+def csv_corpus(job: Job) -> Collection:
+    """A table of text with a document in each row."""
+    return Collection(documents=_table(lambda: delimited.rows(job.input)))
+
+
+def parquet_corpus(job: Job) -> Collection:
+    """A Parquet file with a document in each row."""
+    needs = table.document_needs(None, None, None)
+    return Collection(documents=_table(lambda: arrow.parquet(job.input, needs=needs)))
+
+
+def _table(rows: Callable[[], Iterator[Row]]) -> Callable[[Lost], Iterator[Document]]:
+    return lambda _lost: (found.item for found in jsonl.convert(rows(), table.document, fail))
 
 
 def trec_judgements(job: Job) -> Collection:

@@ -75,7 +75,7 @@ def convert(
         log.info("%s: taken as %s", source, name)
     lost = Lost()
     with whole.made(out, force=force) as (result, scratch), contextlib.ExitStack() as files:
-        job = Job(source, scratch, files, result, form, split, corpus, threshold, negatives)
+        job = Job(source, scratch, files, result, out.name, form, split, corpus, threshold, negatives)
         written = write(target.target, opened.read(job), job, lost)
         report = Report(source, name, source_format is None, out, target_format, written, _counts(lost))
         if not next(iter(written.values()), 0):

@@ -44,20 +44,29 @@ class Format:
     target: Target
     takes_corpus: bool = False
     """Whether documents may come from another file when it is read."""
-    parquet: bool = False
-    """Whether it is written as Parquet too."""
+    forms: tuple[Form, ...] = ("lines", "array")
+    """What may hold the rows when it is written."""
+
+
+_TABLE: tuple[Form, ...] = ("lines", "array", "parquet")
+_ENDINGS: dict[Form, str] = {"lines": ".jsonl (.csv for a table)", "array": ".json", "parquet": ".parquet"}
 
 
 FORMATS = {
     "examples": Format(reading.our_examples, FromExamples(writing_rows.our_examples)),
     "beir": Format(reading.beir_folder, FromCollection(writing_collections.beir_folder), takes_corpus=True),
+    "processed": Format(
+        reading.processed_folder, FromCollection(writing_collections.processed_folder), takes_corpus=True
+    ),
+    "csv": Format(reading.csv_corpus, FromCollection(writing_collections.csv_corpus), forms=("lines",)),
+    "parquet": Format(reading.parquet_corpus, FromCollection(writing_collections.parquet_corpus), forms=("parquet",)),
     "trec": Format(reading.trec_judgements, FromCollection(writing_collections.trec_judgements), takes_corpus=True),
     "pyserini": Format(reading.pyserini_corpus, FromCollection(writing_collections.pyserini_corpus)),
     "flashrag": Format(
         reading.flashrag_questions, FromCollection(writing_collections.flashrag_questions), takes_corpus=True
     ),
-    "sentence-transformers": Format(reading.table_examples, FromExamples(writing_rows.table_examples), parquet=True),
-    "sentence-transformers-pairs": Format(reading.table_pairs, FromPairs(writing_rows.table_pairs), parquet=True),
+    "sentence-transformers": Format(reading.table_examples, FromExamples(writing_rows.table_examples), forms=_TABLE),
+    "sentence-transformers-pairs": Format(reading.table_pairs, FromPairs(writing_rows.table_pairs), forms=_TABLE),
     "flagembedding": Format(reading.flagembedding_examples, FromExamples(writing_rows.flagembedding_rows)),
     "flagembedding-eval": Format(
         reading.flagembedding_folder, FromCollection(writing_collections.flagembedding_folder), takes_corpus=True
@@ -74,10 +83,12 @@ def check_target(name: str, form: Form, negatives: int | None) -> None:
     """Look whether this format can be written like this.
 
     Raises:
-        UsageError: it is not written as Parquet, or has no negatives in its rows.
+        UsageError: nothing of this name can hold it, or it has no negatives in its rows.
     """
-    if form == "parquet" and not FORMATS[name].parquet:
-        raise UsageError(f"{name} is not written as Parquet", hint="name the output .jsonl")
+    if form not in FORMATS[name].forms:
+        held = {"lines": "lines", "array": "one JSON array", "parquet": "Parquet"}[form]
+        hint = f"name the output {_ENDINGS[FORMATS[name].forms[0]]}"
+        raise UsageError(f"{name} is not written as {held}", hint=hint)
     if negatives is not None and not isinstance(FORMATS[name].target, FromExamples):
         raise UsageError(f"--negatives means nothing to {name}, whose rows have none", hint="leave it out")
 

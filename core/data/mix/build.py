@@ -6,19 +6,13 @@ Training rows are taken by weight; the other splits are for measuring, and go in
 from collections.abc import Sequence
 from pathlib import Path
 
-from core import artifact
 from core.artifact import Work
+from core.data import held
 from core.data.mix import collections, shares
 from core.data.mix.recipe import Recipe
-from core.data.mix.rows import JsonLines, Parquet, opened, write_lines, write_table
+from core.data.mix.rows import JsonLines, Parquet, is_parquet, opened, write_lines, write_table
 from core.errors import UsageError
 from core.formats import beir
-
-FILES = {"mine": ("train.jsonl",), "reasoning": ("messages.jsonl",)}
-"""What is mixed of an artifact of these stages."""
-
-TRAIN = ("train", "messages")
-"""Files of this name are mixed by weight; others are joined whole."""
 
 
 def run(recipe: Recipe, work: Work) -> None:
@@ -53,7 +47,7 @@ def _mix_rows(recipe: Recipe, work: Work) -> None:
 def _mix_files(recipe: Recipe, paths: Sequence[Path], target: Path) -> dict[str, int]:
     """Mix one file of every set; set name -> rows taken."""
     sets, names = [opened(path) for path in paths], [part.title() for part in recipe.sets]
-    if target.stem in TRAIN:
+    if target.stem in held.TRAIN:
         picks = _picks(recipe, [len(one) for one in sets], f"{recipe.seed}/{target.name}")
     else:
         picks = [(number, place) for number, one in enumerate(sets) for place in range(len(one))]
@@ -71,6 +65,7 @@ def _picks(recipe: Recipe, sizes: Sequence[int], seed: str) -> list[tuple[int, i
     """Set and place of each row of the mixture, in its order."""
     weights = [part.weight for part in recipe.sets]
     taken = shares.counts(sizes, weights, recipe.sampling_strategy, recipe.size)
+    shares.tell_of_none((part.title() for part in recipe.sets), taken)
     drawn = [
         iter(shares.draw(available, wanted, f"{seed}/{number}", repeat=recipe.repeat, name=part.title()))
         for number, (part, available, wanted) in enumerate(zip(recipe.sets, sizes, taken, strict=True))
@@ -85,11 +80,8 @@ def _files(path: Path) -> dict[str, Path]:
         UsageError: the folder holds no rows.
     """
     if path.is_file():
-        return {f"train{path.suffix}": path}
-    stage = artifact.read(path)["stage"] if (path / artifact.MANIFEST).exists() else ""
-    if stage in FILES:
-        return {name: path / name for name in FILES[stage]}
-    if found := {str(file.relative_to(path)): file for file in sorted(path.glob("*/*.parquet"))}:
+        return {"train.parquet" if is_parquet(path) else "train.jsonl": path}
+    if found := held.rows(path):
         return found
     raise UsageError(
         "here is neither a corpus nor a file of rows", where=str(path), hint="name a .jsonl or .parquet file"

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.data.mix import shares
 from core.data.mix.recipe import MixedSet, Recipe
+from core.errors import UsageError
 from core.formats import beir
 from core.types import Document, Query
 
@@ -17,7 +18,15 @@ def mix(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Write the mixture in BEIR form; facts about it.
 
     Every document is in it. Of the queries judged in `train` each set gives its share; the other splits go in whole.
+
+    Raises:
+        UsageError: a set's name cannot stand in an id.
+        DataError: a set cannot be read.
     """
+    for part in recipe.sets:
+        if part.title().split() != [part.title()]:
+            what = f"the set's name {part.title()!r} goes before its ids, which hold no white space"
+            raise UsageError(what, where=str(part.path), hint="give the set a `name`")
     judged = [_judged(part) for part in recipe.sets]
     sizes = [len(of_set.get(TRAIN, {})) for of_set in judged]
     used = [place for place, size in enumerate(sizes) if size]
@@ -25,6 +34,7 @@ def mix(recipe: Recipe, folder: Path) -> dict[str, Any]:
     if used:
         weights = [recipe.sets[place].weight for place in used]
         wanted = shares.counts([sizes[place] for place in used], weights, recipe.sampling_strategy, recipe.size)
+        shares.tell_of_none((recipe.sets[place].title() for place in used), wanted)
         taken |= dict(zip(used, wanted, strict=True))
     for place, part in enumerate(recipe.sets):
         judged[place] = _drawn(recipe, part, judged[place], taken[place])

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from core.recipe import ArtifactRecipe, From, Part
+from core.recipe import CORPUS, ArtifactRecipe, From, Part
 
 Strategy = Literal["proportional", "uniform"]
 
@@ -13,7 +13,7 @@ Strategy = Literal["proportional", "uniform"]
 class MixedSet(Part):
     """One of the sets."""
 
-    path: Annotated[Path, From("data", "distill", "mine", "rows", "reasoning", or_name=True)]
+    path: Annotated[Path, From(*CORPUS.stages, "mine", "rows", "reasoning", or_name=True)]
     """Artifact, or a file of rows (.jsonl, .parquet). All sets are of one kind: corpora, or rows with equal fields."""
     weight: PositiveFloat = 1.0
     """How much of it is wanted, against the other sets."""

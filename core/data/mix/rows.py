@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import DataError, UsageError
+from core.formats.records import form_inside
 from core.formats.rows import BOM, objects
 
 PARQUET_ROWS = 10_000
@@ -21,8 +22,12 @@ class JsonLines:
     def __init__(self, path: Path) -> None:
         """Raises DataError for the first row that is no object."""
         self.path = path
-        for _ in objects(path):
-            pass
+        self._always: set[str] | None = None
+        self._ever: set[str] = set()
+        for row in objects(path):
+            names = row.fields.keys()
+            self._always = set(names) if self._always is None else self._always & names
+            self._ever |= names
         self._starts, place = [], 0
         with path.open("rb") as file:
             for line in file:
@@ -32,6 +37,10 @@ class JsonLines:
 
     def __len__(self) -> int:
         return len(self._starts)
+
+    def lacks(self, other: "JsonLines") -> set[str]:
+        """Fields that every row of `other` has, and no row here."""
+        return (other._always or set()) - self._ever
 
     def line(self, file: BinaryIO, place: int) -> bytes:
         """A row out of the opened file, without its line end."""
@@ -43,7 +52,7 @@ class Parquet:
     """A Parquet file; read whole when its rows are taken."""
 
     def __init__(self, path: Path) -> None:
-        """Raises DataError when it is none."""
+        """Raises DataError when it is none, or has no row."""
         self.path = path
         try:
             found = pq.ParquetFile(path)
@@ -51,6 +60,8 @@ class Parquet:
             raise DataError(f"this is no Parquet file: {error}", where=str(path)) from None
         self.schema = found.schema_arrow.remove_metadata()
         self._num_rows = found.metadata.num_rows
+        if not self._num_rows:
+            raise DataError("the file is empty: it has no row", where=str(path), hint="is it the right file?")
 
     def __len__(self) -> int:
         return int(self._num_rows)
@@ -60,7 +71,16 @@ class Parquet:
 
 
 def write_lines(target: Path, sets: Sequence[JsonLines], picks: Iterable[tuple[int, int]]) -> int:
-    """Write the lines that `picks` (set, place) name, in that order; gives their number."""
+    """Write the lines that `picks` (set, place) name, in that order; gives their number.
+
+    Raises:
+        DataError: two sets hold rows of different kinds: each has a field in all its rows that the other never has.
+    """
+    for other in sets[1:]:
+        if (mine := other.lacks(sets[0])) and (its := sets[0].lacks(other)):
+            told, there = (", ".join(f"`{name}`" for name in sorted(names)) for names in (its, mine))
+            what = f"these rows have {told}, those of {sets[0].path} have {there} instead"
+            raise DataError(what, where=str(other.path), hint="`dr data convert` makes both of one kind")
     count = 0
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(one.path.open("rb")) for one in sets]
@@ -100,13 +120,19 @@ def _type(schema: pa.Schema, name: str) -> str:
 
 
 def opened(path: Path) -> JsonLines | Parquet:
-    """A file of rows by its ending.
+    """A file of rows, by what it holds.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither of lines nor Parquet, or packed.
     """
-    if path.suffix == ".parquet":
+    if is_parquet(path):
         return Parquet(path)
-    if path.suffix == ".jsonl":
+    if form_inside(path) == "lines" and path.suffix != ".gz":
         return JsonLines(path)
-    raise UsageError("rows are .jsonl or .parquet", where=str(path))
+    hint = "unpack it" if path.suffix == ".gz" else "`dr data convert` makes lines of an array"
+    raise UsageError("rows are lines of JSON, unpacked, or Parquet", where=str(path), hint=hint)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file of rows is, or is named as, Parquet."""
+    return path.suffix == ".parquet" or form_inside(path) == "parquet"

@@ -1,11 +1,14 @@
 """How many rows each set gives, and which. Everything is settled by weights, sizes and the seed."""
 
+import logging
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core.data.mix.recipe import Strategy
 from core.errors import DataError
+
+log = logging.getLogger(__name__)
 
 
 def counts(sizes: Sequence[int], weights: Sequence[float], strategy: Strategy, size: int | None) -> list[int]:
@@ -13,11 +16,15 @@ def counts(sizes: Sequence[int], weights: Sequence[float], strategy: Strategy, s
 
     `size` None: the most for which no set gives more than it has. With equal weights and `proportional`, all rows.
     """
-    shares = [weight * (rows if strategy == "proportional" else 1) for rows, weight in zip(sizes, weights, strict=True)]
+    largest = max(weights)  # so that no sum of weights is without end
+    shares = [
+        weight / largest * (rows if strategy == "proportional" else 1)
+        for rows, weight in zip(sizes, weights, strict=True)
+    ]
     total = sum(shares)
     if size is None:
         # A hair more, so that an exact share is not lost to rounding.
-        most = min(rows * total / share for rows, share in zip(sizes, shares, strict=True))
+        most = min(rows * total / share for rows, share in zip(sizes, shares, strict=True) if share)
         return [min(rows, math.floor(most * share / total + 1e-9)) for rows, share in zip(sizes, shares, strict=True)]
     exact = [size * share / total for share in shares]
     taken = [math.floor(value) for value in exact]
@@ -25,6 +32,13 @@ def counts(sizes: Sequence[int], weights: Sequence[float], strategy: Strategy, s
     for place in order[: size - sum(taken)]:
         taken[place] += 1
     return taken
+
+
+def tell_of_none(names: Iterable[str], taken: Sequence[int]) -> None:
+    """Warn of sets that give no row: their share is below one."""
+    for name, count in zip(names, taken, strict=True):
+        if not count:
+            log.warning("`%s` gives no row: its share is less than one", name)
 
 
 def draw(available: int, wanted: int, seed: str, *, repeat: bool, name: str) -> list[int]:

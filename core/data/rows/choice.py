@@ -141,12 +141,14 @@ def _named(part: Any, options: Mapping[str, str], keys: Mapping[str, str], first
         return []
     if isinstance(part, int):
         return _by_index(part - first_index, options)
+    same = [letter for letter, text in options.items() if text == part.strip()]
+    if len(same) == 1 and len(part.strip()) > 1:  # `BAD` is three letters, unless it is an option
+        return same
     letters = list(_BETWEEN.sub("", part).upper())
     if letters and all(letter in options for letter in letters):
         return letters
     if part.strip().upper() in keys:
         return [keys[part.strip().upper()]]
-    same = [letter for letter, text in options.items() if text == part.strip()]
     if len(same) == 1:
         return same
     return _by_index(int(part) - first_index, options) if part.strip().isdecimal() else []

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import DataError
-from core.formats import delimited, records
+from core.formats.records import any_rows
 from core.formats.rows import OnBad, Row
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".parquet", ".json", ".csv", ".tsv")
@@ -19,8 +19,7 @@ def rows(path: Path, on_bad: OnBad) -> Iterator[Row]:
         DataError: a file cannot be read, or a folder has none that we read.
     """
     for file in _files(path):
-        table = file.name.removesuffix(".gz").endswith((".csv", ".tsv"))
-        yield from delimited.rows(file, on_bad) if table else records.records(file, on_bad)
+        yield from any_rows(file, on_bad)
 
 
 def _files(path: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from core import shipped
-from core.recipe import ArtifactRecipe, From, Part, SourceFiles
+from core.recipe import CORPUS, ArtifactRecipe, Part, SourceFiles
 
 Target = Literal["sft", "rl"]
 
@@ -91,7 +91,7 @@ class Retrieval(Part):
     """Judged queries of a corpus: the model rewrites the query, and search with it tells how good that was."""
 
     type: Literal["retrieval"]
-    data: Annotated[Path, From("data", "distill")]
+    data: Annotated[Path, CORPUS]
     """Artifact with queries and judgements; its splits stay."""
     splits: tuple[str, ...] | None = None
     """Splits taken. null: all."""

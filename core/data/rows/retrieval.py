@@ -10,6 +10,7 @@ from core.data.rows.prompts import Prompts
 from core.data.rows.recipe import Retrieval
 from core.errors import UsageError
 from core.formats import beir
+from core.recipe import CORPUS
 
 NAMES = ("query",)
 """What a template must have."""
@@ -24,7 +25,7 @@ def items(spec: Retrieval, prompts: Prompts) -> Iterator[Item | LeftOut]:
         UsageError: the artifact has no judgements, or not this split.
         DataError: a judged query is not among the queries.
     """
-    artifact.read(spec.data, ("data", "distill"))
+    artifact.read(spec.data, CORPUS.stages)
     queries = {query.id: query.text for query in beir.read_queries(spec.data)}
     for split in spec.splits or _splits(spec):
         for query_id, judged in beir.read_qrels(spec.data, split).items():

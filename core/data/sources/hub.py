@@ -9,6 +9,7 @@ from core.data.sources.tables import Tables
 from core.errors import UsageError
 from core.formats import hub
 from core.formats.qrels import Judgement
+from core.formats.records import any_rows
 from core.formats.rows import Found, OnBad
 from core.types import Document, Query
 
@@ -24,7 +25,7 @@ class HubFolder:
 
     def documents(self, on_bad: OnBad) -> Iterator[Found[Document]]:
         files = self._files(self.spec.path, self.spec.documents)
-        return Tables(hub.rows, _paths(files), columns=self.spec.columns).documents(on_bad)
+        return Tables(any_rows, _paths(files), columns=self.spec.columns).documents(on_bad)
 
     def queries(self, on_bad: OnBad) -> Iterator[Found[Query]]:
         if self.spec.queries is None:
@@ -33,11 +34,11 @@ class HubFolder:
         if not files and self._judgement_files():
             # Judgements without queries are a broken set, not a corpus without queries: asking for them says so.
             files = self._files(self.spec.path, self.spec.queries)
-        return Tables(hub.rows, (), _paths(files), columns=self.spec.columns).queries(on_bad)
+        return Tables(any_rows, (), _paths(files), columns=self.spec.columns).queries(on_bad)
 
     def judgements(self, on_bad: OnBad) -> Iterator[Judgement]:
         files = self._judgement_files() if self.spec.queries is not None else []
-        return Tables(hub.rows, (), (), files, self.spec.columns).judgements(on_bad)
+        return Tables(any_rows, (), (), files, self.spec.columns).judgements(on_bad)
 
     def _judgement_files(self) -> list[tuple[str, Path]]:
         folder = self.spec.qrels_path or self.spec.path

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.formats import jsonl, qrels
-from core.formats.qrels import Judgement
+from core.formats.qrels import ONLY_SPLIT, Judgement
 from core.formats.rows import Found, OnBad
 from core.types import Document, Query
-
-ONLY_SPLIT = "test"
-"""The split of judgements that come as one file."""
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,20 @@ import contextlib
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import orjson
+
 from core.errors import DataError, DrError, UsageError
 from core.formats import jsonl
 from core.formats.fields import clean_id
-from core.formats.qrels import Judgement, grade
+from core.formats.qrels import ONLY_SPLIT, Judgement, grade, split_named
 from core.formats.rows import BadRow, Found, OnBad, Row
 from core.types import Document, Query
-
-ONLY_SPLIT = "test"
-"""The split of a judgement that names none."""
 
 KINDS = ("document", "query", "judgement")
 
@@ -113,12 +112,12 @@ class _theirs(contextlib.AbstractContextManager["_theirs"]):  # noqa: N801 - rea
     ) -> None:
         self._stdout.__exit__(kind, error, trace)
         # Any error: it is the user's code, and nobody knows what it can raise. Ours and interrupts pass through.
-        if isinstance(error, Exception) and not isinstance(error, DrError):
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, DrError):
             told = f"{type(error).__name__}: {error}"
             raise DataError(f"the reader failed: {told}", where=_line(self._file, error)) from error
 
 
-def _line(file: Path, error: Exception) -> str:
+def _line(file: Path, error: BaseException) -> str:
     """The last line of `file` on the way to the error."""
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return f"{file}:{error.lineno}"
@@ -159,29 +158,28 @@ def _judgement(row: Row) -> Judgement:
     if lacking := [name for name in ("query_id", "document_id", "grade") if name not in row.fields]:
         raise BadRow("missing id", f"the judgement has no `{lacking[0]}`", where=row.where, row=row.fields)
     query_id, document_id = (clean_id(row.fields[name], row, name) for name in ("query_id", "document_id"))
-    split = str(row.fields.get("split") or ONLY_SPLIT)
+    split = split_named(row.fields.get("split") or ONLY_SPLIT, row)
     return Judgement(split, query_id, document_id, grade(row.fields["grade"], row), row.where)
 
 
 def _plain(row: Row) -> Row:
-    """The row, when JSON can hold what it says.
+    """The row as JSON holds it.
 
     Raises:
-        BadRow: it cannot.
+        BadRow: JSON cannot.
     """
+    plain = {}
     for name, value in row.fields.items():
-        if not _is_plain(value):
-            what = f"`{name}` is {_shown(value)}, which JSON cannot hold"
-            raise BadRow("bad record", what, where=row.where, row=repr(row.fields))
-    return Row(row.where, {n: dict(v) if n == "metadata" and v is not None else v for n, v in row.fields.items()})
+        try:
+            plain[name] = orjson.loads(orjson.dumps(dict(value) if isinstance(value, Mapping) else value, option=_JSON))
+        except orjson.JSONEncodeError as error:
+            what = f"`{name}` is {_shown(value)}, which JSON cannot hold: {error}"
+            raise BadRow("bad record", what, where=row.where, row=repr(row.fields)) from None
+    return Row(row.where, plain)
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | int | float | bool)
+_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+"""Dates and records are refused: which text they should become is not ours to say."""
 
 
 def _shown(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
-from core.recipe import ArtifactRecipe, From, Neutral, Part
+from core.recipe import CORPUS, ArtifactRecipe, From, Neutral, Part
 from core.retrieval.spec import Method
 
 
@@ -61,7 +61,7 @@ class Recipe(ArtifactRecipe):
     """Find hard negatives for judged queries."""
 
     stage: Literal["mine"]
-    queries: Annotated[Path, From("data", "distill")]
+    queries: Annotated[Path, CORPUS]
     """Artifact with the queries and their judgements."""
     split: str = "train"
     """Which judgements: the name of a file in its `qrels/`."""

@@ -109,6 +109,7 @@ def _literal(where: str, text: str, error: orjson.JSONDecodeError) -> Any:
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         what = f"neither JSON ({error.msg}, column {error.colno}) nor a Python dict"
         raise BadRow("broken JSON", what, where=where, row=text) from None
-    if not isinstance(value, dict | list | str | int | float | None):
-        raise BadRow("not an object", f"the row is a Python {type(value).__name__}", where=where, row=text)
-    return value
+    try:  # sets, bytes, keys that are no text, half a character: no JSON holds them
+        return orjson.loads(orjson.dumps(value))
+    except TypeError as told:
+        raise BadRow("not an object", f"a Python value that JSON cannot hold: {told}", where=where, row=text) from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 from core import progress
 from core.artifact import Work
 from core.distill import asked
+from core.distill.answers import unquoted
 from core.distill.personas.library import Persona
 from core.distill.personas.recipe import Translate
 from core.distill.refusals import refusal
@@ -24,6 +26,8 @@ from core.llm.over import over
 from core.text.language import language_of
 
 FAILED = "failed.jsonl"
+
+log = logging.getLogger(__name__)
 
 
 def all_of(spec: Translate, personas: Sequence[Persona], out: Path, work: Work) -> list[Persona]:
@@ -43,6 +47,9 @@ def all_of(spec: Translate, personas: Sequence[Persona], out: Path, work: Work) 
     if failed:
         rows = ({"id": persona.id, "persona": persona.text, "reason": reason} for persona, reason in failed)
         (work.path / FAILED).write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        log.warning(
+            "%d of %d personas were not translated and are left out: see %s", len(failed), len(personas), FAILED
+        )
     work.stats["not_translated"] = dict(Counter(reason for _, reason in failed))
     if not (done := [answer for answer in answers if isinstance(answer, Persona)]):
         raise DataError(f"no persona could be translated: {failed[0][1]}, for `{failed[0][0].text}`")
@@ -76,7 +83,7 @@ async def _translated(spec: Translate, persona: Persona, client: Client) -> Pers
             answer = await client.ask(Request((message,), attempt=attempt))
         except Unanswered as error:
             return error.reason
-        text = " ".join(answer.text.split()).strip("\"'“”‘’「」")
+        text = unquoted(" ".join(answer.text.split()))
         if not (reason := _fault(text, answer.finish_reason)):
             return Persona(persona.id, text, original=persona.text)
     return reason

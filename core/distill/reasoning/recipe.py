@@ -25,11 +25,13 @@ class Recipe(ArtifactRecipe):
     per_question: PositiveInt = 1
     """Worked answers wanted for a question; equal ones are kept once."""
     attempts: PositiveInt = 3
-    """Times an answer is asked for while it cannot be used or misses the true one."""
+    """Times an answer is asked for while it cannot be used or misses the true one. Raised, with --force, it asks anew
+    for what failed, and for nothing else."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.005
     """How far a number may be from the true one, as a share of it."""
     on_bad_row: Literal["fail", "reject"] = "fail"
-    """`fail`: the first bad question ends the run. `reject`: bad ones go to rejected.jsonl and are counted."""
+    """`fail`: the first five bad questions are shown and nothing is asked. `reject`: they go to rejected.jsonl and are
+    counted."""
 
     def source_files(self) -> dict[str, Path]:
         """The user's files; the prompts count as one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from core.distill.reasoning import worked
 from core.distill.reasoning.recipe import Recipe
 from core.distill.reasoning.worked import Worked
 from core.errors import DataError
+from core.formats import bad_rows
 from core.formats.fields import find_text, string
-from core.formats.rows import BadRow, Row, objects
+from core.formats.rows import BadRow, OnBad, Row, objects
 from core.llm.chat import Message, Request
 from core.llm.client import Client, open_client
 from core.llm.errors import Unanswered
@@ -28,6 +30,8 @@ from core.llm.journal import Journal
 from core.llm.over import over
 
 MESSAGES, FAILED, REJECTED = "messages.jsonl", "failed.jsonl", "rejected.jsonl"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +62,34 @@ def run(recipe: Recipe, work: Work) -> None:
         Missing, BudgetReached: see `core.llm.client`; what was answered is kept.
     """
     asked.take_over_answers(recipe.out, work)
-    bad: list[BadRow] = []
-    questions = list(_questions(recipe, bad))
+    with bad_rows.opened(recipe.on_bad_row, work.path / REJECTED) as bad:
+        questions = list(_questions(recipe, bad))
+        bad.settle()
+    solver = prompts.load_solver(recipe.prompts)  # a fault of theirs is told before a server starts
     with asked.reached(recipe.llm.server, work.logs / "server.log") as base_url:
-        outcomes = asyncio.run(_ask_all(recipe, questions, work, base_url))
+        outcomes = asyncio.run(_ask_all(recipe, solver, questions, work, base_url))
     rows = [row for question, found in zip(questions, outcomes, strict=True) for row in _rows(recipe, question, found)]
     missed = [outcome for found in outcomes for outcome in found if isinstance(outcome, Missed)]
     _write(work.path / FAILED, map(_failure, missed))
-    _write(work.path / REJECTED, map(_rejection, bad))
     if not rows:
         first = missed[0].detail if missed else "no question can be read"
-        raise DataError(f"no worked answer is left; the first: {first}", where=str(recipe.questions))
+        if missed:
+            asked.set_aside_answers(work)
+        raise DataError(f"no worked answer is left; the first: {first}", where=str(work.path), hint=asked.ANEW)
+    if missed:
+        wanted = len(questions) * recipe.per_question
+        log.warning("%d of %d worked answers were not got: see %s", len(missed), wanted, FAILED)
     _write(work.path / MESSAGES, rows)
     work.stats |= {
         "questions": len(questions),
         "rows": len(rows),
         "checked": sum(question.answer is not None for question in questions),
-        "bad_rows": len(bad),
+        "bad_rows": dict(bad.counts),
         "failed": dict(sorted(Counter(outcome.reason for outcome in missed).items())),
     }
 
 
-def _questions(recipe: Recipe, bad: list[BadRow]) -> Iterator[Question]:
-    on_bad = _raise if recipe.on_bad_row == "fail" else bad.append
+def _questions(recipe: Recipe, on_bad: OnBad) -> Iterator[Question]:
     for number, row in enumerate(objects(recipe.questions, on_bad), start=1):
         try:
             question = _question(row, number)
@@ -99,14 +108,9 @@ def _question(row: Row, number: int) -> Question:
     return Question(str(row.fields.get("id", number)), text, context, None if true is None else str(true))
 
 
-def _raise(bad: BadRow) -> None:
-    raise bad
-
-
 async def _ask_all(
-    recipe: Recipe, questions: Sequence[Question], work: Work, base_url: str | None
+    recipe: Recipe, solver: Mapping[str, Template], questions: Sequence[Question], work: Work, base_url: str | None
 ) -> list[Sequence[Worked | Missed]]:
-    solver = prompts.load_solver(recipe.prompts)
     outcomes: list[Sequence[Worked | Missed]] = [()] * len(questions)
     with Journal(work.logs / asked.ANSWERS) as journal:
         async with open_client(recipe.llm, journal, base_url=base_url) as client:
@@ -129,7 +133,8 @@ async def _solve(
     prompt = solver["solve"].substitute(question=question.text, context=question.context).strip()
     messages = (Message("system", solver["system"].substitute().strip()), Message("user", prompt))
     reason, detail, last = "", "", ""
-    for attempt in range(sample * recipe.attempts, (sample + 1) * recipe.attempts):
+    # Numbered so that a raised `attempts` goes on where the last run gave up.
+    for attempt in range(sample, sample + recipe.attempts * recipe.per_question, recipe.per_question):
         try:
             answer = await client.ask(Request(messages, None, attempt))
         except Unanswered as error:
@@ -168,10 +173,6 @@ def _failure(missed: Missed) -> dict[str, Any]:
         "detail": missed.detail,
         "last": missed.last,
     }
-
-
-def _rejection(bad: BadRow) -> dict[str, Any]:
-    return {"reason": bad.reason, "detail": bad.what, "where": bad.where, "row": bad.excerpt}
 
 
 def _write(path: Path, rows: Any) -> None:

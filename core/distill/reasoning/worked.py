@@ -9,7 +9,9 @@ from core.text.normal import normalise
 
 _THOUGHT = re.compile(r"^\s*(?:<think>)?(.*?)</think>", re.DOTALL)
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?\s*%?")
+_SCALES = {"%": 0.01, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "万亿": 1e12,
+           "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}  # fmt: skip
+_NUMBER = re.compile(rf"([-+]?\d+(?:\.\d+)?)\s*({'|'.join(sorted(_SCALES, key=len, reverse=True))})?")
 _EDGES = " \t\n。.，,；;：:！!？?“”\"'（）()"
 
 
@@ -47,7 +49,7 @@ def read(answer: Answer) -> Worked:
 def agrees(given: str, true: str, tolerance: float) -> bool:
     """Whether an answer is the true one: the same text in normal form, or the same single number within `tolerance`.
 
-    `3.5%` and `0.035` are one number; a unit beside a number does not count.
+    `3.5%` and `0.035` are one number, `20万` and `200000` too; a unit beside a number does not count.
     """
     if _plain(given) == _plain(true):
         return True
@@ -62,5 +64,4 @@ def _plain(text: str) -> str:
 
 
 def _numbers(text: str) -> list[float]:
-    found = [match.group().replace(" ", "") for match in _NUMBER.finditer(normalise(text))]
-    return [float(number.rstrip("%")) / (100 if number.endswith("%") else 1) for number in found]
+    return [float(number) * _SCALES.get(scale, 1) for number, scale in _NUMBER.findall(normalise(text))]

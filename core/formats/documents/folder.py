@@ -1,6 +1,7 @@
 """A folder of documents, read one file at a time, in order of their paths."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,15 +62,31 @@ def _found(content: Content, identifier: str, path: Path, name: str) -> Found[Do
     return Found(Document(clean, content.text, content.title, metadata), str(path), "path", path.suffix.lower())
 
 
+def _all_files(folder: Path) -> Iterator[Path]:
+    """Every file that is not hidden, and folders that are links, without what is in them.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+
+    def told(error: OSError) -> None:
+        raise unreadable(Path(error.filename), error) from None
+
+    for place, folders, names in os.walk(folder, onerror=told):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        yield from (Path(place, name) for name in (*names, *links) if not name.startswith("."))
+
+
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = "a file is here, a folder of documents is needed" if folder.exists() else "there is no such folder"
         raise UsageError(what, where=str(folder), hint="paths are relative to where `dr` is called")
     known, others = [], Counter[str]()
-    for path in sorted(folder.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts) or not path.is_file():
-            continue
-        if path.suffix.lower() in READERS:
+    for path in sorted(_all_files(folder)):
+        if path.is_dir():
+            log.warning("%s: a link to a folder is not followed, for it may lead in a circle", path)
+        elif path.suffix.lower() in READERS and (path.is_file() or not path.exists()):
             known.append(path)
         else:
             others[path.suffix.lower() or "no suffix"] += 1

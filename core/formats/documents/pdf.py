@@ -1,6 +1,7 @@
 """PDF files: the text layer, page by page. Nothing is recognised from pictures."""
 
 import logging
+import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Any
 from core import lazy
 from core.formats.documents.found import Content, bad
 
-_BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError, zlib.error)
+_BROKEN = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, AssertionError, OSError,
+    struct.error, zlib.error,
+)  # fmt: skip
 """What the reader raises on files that are broken inside, besides its own errors."""
 
 

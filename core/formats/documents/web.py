@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ _LEFT_OUT = ("script", "style", "template", "noscript", "nav", "aside", "form", 
 _ROLES = {"navigation", "banner", "contentinfo", "search", "complementary"}
 _FRAMES = ("header", "footer")
 """Left out where they frame the page; inside an article they are its own."""
-_BLOCKS = (
+_BLOCKS = frozenset((
     "address", "article", "blockquote", "caption", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "h1",
     "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tr", "ul",
-)  # fmt: skip
+))  # fmt: skip
+_CONTENT = ("article", "main")
+_RUN = re.compile(r"\s+")
 _SPACES = re.compile(r"[^\S\n]+")
 _END = "\n"
 
@@ -40,18 +43,15 @@ def page(markup: str) -> Content:
     """The page in a text of HTML."""
     soup = _parsed(markup)
     titles = [" ".join(found.get_text().split()) for found in soup.find_all("title", limit=1)]
-    _strip(soup)
-    title = titles[0] if titles else ""
-    if not title and (heading := soup.find("h1")):
-        title = " ".join(heading.extract().get_text().split())
-    return Content(_text(soup), title)
+    title, heading = titles[0] if titles else "", None
+    if not title and (heading := next(filter(_shown, soup.find_all("h1")), None)):
+        title = " ".join("".join(_pieces(heading)).split())
+    return Content(_text(soup, heading), title)
 
 
 def words(markup: str) -> str:
     """The text in a piece of HTML, headings with it."""
-    soup = _parsed(markup)
-    _strip(soup)
-    return _text(soup)
+    return _text(_parsed(markup))
 
 
 def _parsed(markup: str) -> Any:
@@ -63,35 +63,47 @@ def _parsed(markup: str) -> Any:
         return bs4.BeautifulSoup(markup, "html.parser")
 
 
-def _strip(soup: Any) -> None:
-    for found in soup.find_all(_left_out):
-        if not found.decomposed:  # with a part that it stood in
-            found.decompose()
+def _shown(tag: Any) -> bool:
+    return not any(map(_left_out, (tag, *tag.parents)))
 
 
 def _left_out(tag: Any) -> bool:
     if tag.name in _FRAMES:
-        return not tag.find_parent(["article", "main"])
+        return not tag.find_parent(_CONTENT)
     return tag.name in _LEFT_OUT or tag.get("role") in _ROLES or tag.has_attr("hidden")
 
 
-def _text(soup: Any) -> str:
+def _text(soup: Any, without: Any = None) -> str:
     """The text as a browser breaks it: blocks on lines of their own, cells of a row parted by blanks."""
-    as_it_stands = {id(piece) for block in soup.find_all("pre") for piece in block.find_all(string=True)}
-    for piece in soup.find_all(string=True):
-        if type(piece).__name__ != "NavigableString":  # a comment, a declaration
-            piece.extract()
-        elif id(piece) not in as_it_stands:
-            piece.replace_with(re.sub(r"\s+", " ", piece))
-    for block in soup.find_all(_BLOCKS):
-        block.insert_before(_END)
-        block.insert_after(_END)
-    for line in soup.find_all("br"):
-        line.replace_with(_END)
-    for cell in soup.find_all(["td", "th"]):
-        cell.insert_after(" ")
-    lines = (_SPACES.sub(" ", line).strip() for line in soup.get_text().split(_END))
+    lines = (_SPACES.sub(" ", line).strip() for line in "".join(_pieces(soup, without)).split(_END))
     return _END.join(filter(None, lines))
+
+
+def _pieces(root: Any, without: Any = None) -> Iterator[str]:
+    """The texts of a tree in their order, with what parts them.
+
+    The tree stays as it is: each change of it would look through all the neighbours of a tag, and pages have many.
+    """
+    owed: list[tuple[Any, bool]] = [(root, False)]
+    while owed:
+        node, as_it_stands = owed.pop()
+        match type(node).__name__:
+            case "str":
+                yield node
+            case "NavigableString":
+                yield str(node) if as_it_stands else _RUN.sub(" ", node)
+            case "Tag" | "BeautifulSoup" if node is not without and not _left_out(node):
+                before, after = _around(node.name)
+                yield before
+                owed.append((after, True))
+                owed += [(child, as_it_stands or node.name == "pre") for child in reversed(node.contents)]
+
+
+def _around(name: str) -> tuple[str, str]:
+    """What parts a tag from what stands before it, and from what follows."""
+    if name in _BLOCKS:
+        return _END, _END
+    return "", {"br": _END, "td": " ", "th": " "}.get(name, "")
 
 
 def _decoded(path: Path) -> str:
@@ -106,5 +118,5 @@ def _decoded(path: Path) -> str:
         what = f"not {encoding}, which it {'declares' if declared else 'must be when it declares nothing'}"
         hint = 'write its encoding into its head: <meta charset="…">'
         raise bad(path, f"{what}: byte {error.start + 1}", reason="not UTF-8", hint=hint) from None
-    except LookupError:
+    except (LookupError, ValueError):
         raise bad(path, f"it declares an encoding that nobody knows: {encoding!r}") from None

@@ -1,6 +1,8 @@
 """Word files (.docx)."""
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 from core import lazy
@@ -30,5 +32,8 @@ def read(path: Path) -> Content:
     return web.page(markup.value)
 
 
-_BROKEN = (zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, SyntaxError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
+    SyntaxError, RuntimeError,
+)  # fmt: skip
 """What the reader raises on files that are broken inside: it tells no error of its own."""

@@ -11,7 +11,8 @@ from core import artifact
 from core.data import check, check_training
 from core.data.report import percentiles
 from core.errors import ArtifactError, DataError, UsageError
-from core.formats import beir
+from core.formats import beir, verl
+from core.formats.messages import Message
 from core.recipe import ArtifactRecipe
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
@@ -115,7 +116,7 @@ def test_no_corpus_is_an_error(tmp_path):
 def test_an_artifact_of_another_stage_is_refused(tmp_path):
     recipe = ArtifactRecipe(stage="index", out=tmp_path / "out")
     artifact.make(recipe, lambda recipe, work: beir.write_documents(work.path, []))
-    with pytest.raises(ArtifactError, match="an artifact of `data` is needed"):
+    with pytest.raises(ArtifactError, match=r"an artifact of `data` or .* is needed, this is one of `index`"):
         check.inspect(tmp_path / "out")
 
 
@@ -213,3 +214,77 @@ def test_a_file_that_is_no_training_file_is_an_error(tmp_path):
     (tmp_path / "broken.jsonl").write_text("{\n")
     with pytest.raises(DataError, match="no row of the file can be read"):
         check_training.inspect(tmp_path / "broken.jsonl")
+
+
+def rl_rows(path, *truths, **changed):
+    """RL rows with these ground truths."""
+    path.parent.mkdir(exist_ok=True, parents=True)
+    writer = verl.Writer(path, verl.rl_schema())
+    for index, truth in enumerate(truths):
+        prompt = (Message("system", "s"), Message("user", "q"))
+        row = verl.rl_row(
+            prompt, data_source="bank", ability="a", ground_truth=truth, split="train", index=index, question="q"
+        )
+        writer.write(row | changed)
+    writer.close()
+    return path
+
+
+def test_rl_rows_are_counted_by_role_source_and_kind_of_truth(tmp_path):
+    report = check_training.inspect(rl_rows(tmp_path / "train.parquet", '{"d1": 1}', "B", "3.5", "[1]", "两万元"))
+    assert report.problems == []
+    assert report.facts == {
+        "rows": 5, "kind": "rl", "roles": {"system": 5, "user": 5},
+        "messages_per_row": {"p5": 2, "p50": 2, "p95": 2, "p99": 2, "max": 2}, "data_sources": {"bank": 5},
+        "ground_truths": {"an object": 1, "a letter": 1, "a number": 1, "a list": 1, "a text": 1}, "bad_rows": {},
+    }  # fmt: skip
+    assert ("rows by data_source", "bank: 5") in report.rows()
+
+
+def test_what_is_wrong_with_rl_and_sft_rows_is_told_with_row_and_column(tmp_path):
+    path = rl_rows(tmp_path / "train.parquet", "1", " ", " ")
+    assert check_training.inspect(path).problems == [
+        f"2 × `reward_model.ground_truth` is empty, first at {path}: row 2, row 3"
+    ]
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    rows = [{"messages": messages}, {"messages": messages[:1]}, {"messages": [{"role": "robot", "content": "x"}]}]
+    path = training(tmp_path, rows, "messages.jsonl")
+    report = check_training.inspect(path)
+    assert report.facts["roles"] == {"user": 1, "assistant": 1}
+    roles = "system, user, assistant, tool"
+    assert report.problems == [
+        f"1 × `messages` ends with the user, assistant is needed, first at {path}:2",
+        f"1 × `messages[0].role` is 'robot', one of {roles} is needed, first at {path}:3",
+    ]
+
+
+def made(tmp_path, stage, fill):
+    artifact.make(ArtifactRecipe(stage=stage, out=tmp_path / stage), lambda recipe, work: fill(work.path))
+    return tmp_path / stage
+
+
+def test_an_artifact_of_rows_is_checked_file_by_file(tmp_path):
+    def fill(folder):
+        rl_rows(folder / "rl" / "train.parquet", "1", "2")
+        rl_rows(folder / "rl" / "test.parquet", " ")
+
+    report = check.inspect(made(tmp_path, "rows", fill))
+    assert {name: facts["rows"] for name, facts in report.facts["files"].items()} == {
+        "rl/test.parquet": 1,
+        "rl/train.parquet": 2,
+    }
+    assert ("file", "rl/train.parquet") in report.rows()
+    assert report.problems == [
+        f"1 × `reward_model.ground_truth` is empty, first at {tmp_path}/rows/rl/test.parquet: row 1"
+    ]
+
+
+@pytest.mark.parametrize("stage", ["mine", "mix", None])
+def test_a_folder_of_training_rows_needs_no_corpus(tmp_path, stage):
+    rows = [{"query": "q", "positives": [{"text": "a"}]}]
+    if stage is None:
+        training(tmp_path, rows)
+    folder = tmp_path if stage is None else made(tmp_path, stage, lambda folder: training(folder, rows))
+    report = check.inspect(folder)
+    assert report.problems == []
+    assert report.facts["files"]["train.jsonl"]["kind"] == "examples"

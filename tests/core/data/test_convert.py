@@ -5,6 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -376,11 +378,15 @@ def test_wrong_words_are_told(tmp_path):
         go(rows_file(tmp_path / "c", {"id": "d", "contents": "t"}), tmp_path / "out", "ms-swift")
 
 
+ENDINGS = {"csv": ".csv", "parquet": ".parquet"}
+
+
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"flashrag", "pyserini", "tevatron-corpus", "trec"}))
 def test_what_we_write_from_examples_is_known_again(tmp_path, name):
     items = [Example("q", (Passage("a"),), (Passage("b"),)), Example("p", (Passage("b"),), (Passage("a"),))]
-    go(ours(tmp_path / "in", *items), tmp_path / "out", name)
-    assert format_of(tmp_path / "out") == name
+    out = tmp_path / f"out{ENDINGS.get(name, '')}"
+    go(ours(tmp_path / "in", *items), out, name)
+    assert format_of(out) == name
 
 
 @pytest.mark.parametrize("name", ["flashrag", "pyserini", "tevatron-corpus", "trec"])
@@ -566,3 +572,99 @@ def test_memory_does_not_grow_with_the_file(tmp_path, name, target, row):
 )
 def test_one_gigabyte_needs_less_than_half_a_gigabyte_of_memory(tmp_path, name, target, row):
     assert peak_megabytes(tmp_path, 1000, name, target, row) < 500
+
+
+def test_a_collection_comes_back_whole_through_source_as_folder(tmp_path):
+    judged = (("train", {"q1": {"d1": 2, "d2": 0}}), ("test", {"q1": {"d2": 1}, "q2": {"d2": 1}}))
+    source = collection(tmp_path / "in", judged)
+    report = go(source, tmp_path / "there", "processed")
+    assert report.written == {"documents": 3, "queries": 3, "judgements": 4}
+    assert report.lost == {"queries": 1}
+    assert lines(tmp_path / "there" / "train.jsonl") == [
+        {"query_id": "q1", "query": "费率？", "qrels": {"d1": 2, "d2": 0}}
+    ]
+    assert go(tmp_path / "there", tmp_path / "back", "beir").lost == {}
+    assert list(beir.read_documents(tmp_path / "back")) == list(beir.read_documents(source))
+    assert beir.read_queries(tmp_path / "back") == beir.read_queries(source)[:2]
+    for split, qrels in judged:
+        assert beir.read_qrels(tmp_path / "back", split) == qrels
+
+
+def test_source_as_folder_has_three_splits_and_others_are_counted(tmp_path):
+    source = collection(tmp_path / "in", (("train", {"q1": {"d1": 1}}), ("hard", {"q2": {"d1": 1, "d2": 0}})))
+    assert go(source, tmp_path / "out", "processed").lost == {"judgements": 2, "queries": 2}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["corpus.jsonl", "train.jsonl"]
+
+
+def test_a_judged_query_that_is_absent_is_told_on_the_way_to_source_as_folder(tmp_path):
+    source = collection(tmp_path / "in", (("train", {"q9": {"d1": 1}}),))
+    with pytest.raises(DataError, match="1 judged queries are not among the queries, `q9`"):
+        go(source, tmp_path / "out", "processed")
+
+
+def test_a_query_with_two_texts_in_source_as_folder_is_told(tmp_path):
+    (tmp_path / "in").mkdir()
+    rows_file(tmp_path / "in" / "corpus.jsonl", {"id": "d", "text": "t"})
+    for split in ("train", "test"):
+        rows_file(tmp_path / "in" / f"{split}.jsonl", {"query_id": "q", "query": split, "qrels": {"d": 1}})
+    with pytest.raises(DataError, match="the query id `q` has two texts"):
+        go(tmp_path / "in", tmp_path / "out", "beir")
+
+
+@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize(("name", "ending"), [("csv", ".csv"), ("csv", ".tsv"), ("parquet", ".parquet")])
+@given(texts=st.lists(st.tuples(st.text(max_size=8), st.just("") | words), min_size=1, max_size=3))
+def test_a_corpus_comes_back_from_a_table(name, ending, texts):
+    with tempfile.TemporaryDirectory() as home:
+        source, there, back = Path(home) / "in", Path(home) / f"there{ending}", Path(home) / "back"
+        source.mkdir()
+        documents = [Document(f"d{number}", text, title) for number, (text, title) in enumerate(texts)]
+        beir.write_documents(source, documents)
+        assert go(source, there, name).lost == {}
+        assert format_of(there) == name
+        go(there, back, "beir")
+        assert list(beir.read_documents(back)) == documents
+
+
+@pytest.mark.parametrize(("name", "ending"), [("csv", ".csv"), ("parquet", ".parquet")])
+def test_a_table_loses_what_it_has_no_column_for(tmp_path, name, ending):
+    report = go(collection(tmp_path / "in"), tmp_path / f"out{ending}", name)
+    assert report.written == {"documents": 3}
+    assert report.lost == {"metadata": 1, "queries": 3, "judgements": 3}
+
+
+def test_a_table_has_the_ending_of_its_form(tmp_path):
+    source = collection(tmp_path / "in")
+    with pytest.raises(UsageError, match="parquet is not written as lines") as caught:
+        go(source, tmp_path / "out.jsonl", "parquet")
+    assert caught.value.hint == "name the output .parquet"
+    with pytest.raises(UsageError, match="csv is not written as Parquet"):
+        go(source, tmp_path / "out.parquet", "csv")
+
+
+def test_other_columns_and_images_in_a_table_do_no_harm(tmp_path):
+    columns = {"docid": [1.0], "content": ["t"], "image": [b"\xff"], "year": [2020]}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    go(tmp_path / "in.parquet", tmp_path / "out", "beir")
+    assert list(beir.read_documents(tmp_path / "out")) == [Document("1", "t", "", {"year": 2020})]
+
+
+def test_scores_and_labels_are_counted_where_the_documents_are_left_out(tmp_path):
+    report = go(ours(tmp_path / "in", GRADED), tmp_path / "out.txt", "trec")
+    assert report.lost == {"score": 3, "documents": 3, "queries": 1}
+    report = go(ours(tmp_path / "in", GRADED), tmp_path / "out.jsonl", "flashrag")
+    assert report.lost == {"score": 3, "documents": 3, "judgements": 3}
+    pairs = rows_file(tmp_path / "pairs", {"query": "q", "document": "a", "rel": 0.9, "weight": 2.0})
+    assert go(pairs, tmp_path / "qrels", "trec").lost == {"rel": 1, "weight": 1, "documents": 1, "queries": 1}
+
+
+def test_questions_without_answers_are_told(tmp_path, caplog):
+    go(collection(tmp_path / "in"), tmp_path / "out", "flashrag")
+    assert "3 questions have no `golden_answers`" in caplog.text
+    caplog.clear()
+    go(tmp_path / "out", tmp_path / "again", "flashrag")
+    assert "3 questions" in caplog.text
+    rows_file(tmp_path / "known", {"id": "q", "question": "?", "golden_answers": ["a"]})
+    caplog.clear()
+    go(tmp_path / "known", tmp_path / "third", "flashrag")
+    assert "golden_answers" not in caplog.text

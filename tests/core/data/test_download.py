@@ -53,6 +53,7 @@ class Machine:
         self.root.mkdir()
         self.server = subprocess.Popen([sys.executable, str(ROOT / "tests/doubles/hub_server.py"), str(self.root)])
         while not (self.root / "ports").exists():
+            assert self.server.poll() is None
             time.sleep(0.02)
         self.url = f"http://127.0.0.1:{(self.root / 'ports').read_text().split()[0]}"
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -280,6 +281,23 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(hub, name):
     assert (code, out) == (3, "")
     assert err.startswith(f"error: {url} does not answer")
     assert not (hub.home / "out.partial").exists()
+
+
+@pytest.mark.parametrize("fault", [{"redirect": "nowhere://x/y"}, {"page": True}])
+def test_a_listing_that_the_transport_itself_refuses_is_the_same_sentence(hub, fault):
+    hub.rule(faults={"listing": fault})
+    code, out, err = hub.download("--hub", "modelscope")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"error: {hub.url} does not answer (")
+    assert not (hub.home / "out").exists()
+
+
+def test_a_file_that_the_transport_itself_refuses_is_the_same_sentence(hub):
+    hub.rule(faults={"corpus.jsonl": {"redirect": "nowhere://x/y"}})
+    code, _, err = hub.download("--hub", "modelscope", MODELSCOPE_DOWNLOAD_MAX_RETRIES="1")
+    assert (code, "does not answer" in err, "corpus.jsonl" in err) == (3, True, True)
+    hub.rule()
+    assert hub.download("--hub", "modelscope")[0] == 0
 
 
 def test_redirects_are_followed_and_the_token_stays_with_the_hub(hub):

@@ -1,5 +1,7 @@
 """What an evaluation shares with training."""
 
+import json
+
 import pytest
 
 from core.data import leak
@@ -49,7 +51,7 @@ def test_shared_queries_and_answers_are_counted_exact_and_near(tmp_path, train):
     assert (documents.exact, documents.near, documents.total) == (1, 1, 3)
     assert documents.cases == [("x1", "d1"), ("x2", "d2")]
     assert (
-        "2 of 3 documents of test are in train too (1 the same, 1 nearly), such as `x1` (there `d1`)"
+        f"2 of 3 relevant documents of {test} are in {train} too (1 the same, 1 nearly), such as `x1` (there `d1`)"
         in found.problems()[1]
     )
 
@@ -82,3 +84,19 @@ def test_a_training_file_is_held_against_a_test_set(tmp_path, train):
     found = between(path, train)
     assert found.shared["queries"].cases == [("q2", "row 1")]
     assert found.shared["documents"].cases == [("d1", "p")]
+
+
+def test_graded_pairs_in_an_array_are_held_against_a_test_set(tmp_path, train):
+    rows = [
+        {"query": "x", "document": LONG, "rel": 0.5},
+        {"query": "y", "document": "存款保险的上限是五十万元", "rel": 0},
+    ]
+    (tmp_path / "t.json").write_text(json.dumps(rows))
+    found = between(tmp_path / "t.json", train)
+    assert (found.shared["documents"].cases, found.shared["documents"].total) == ([("d1", "row 1")], 2)
+
+
+def test_two_texts_under_one_id_are_both_looked_at(tmp_path, train):
+    rows = [Example(query, (Passage(query, id="p"),), query_id="q") for query in ("存款保险赔多少", "另外的话")]
+    examples.write(tmp_path / "a.jsonl", rows)
+    assert between(tmp_path / "a.jsonl", train).shared["queries"].cases == [("q2", "q")]

@@ -14,6 +14,8 @@ from core.data.mix import build, shares
 from core.data.mix.recipe import MixedSet, Recipe
 from core.errors import DataError, UsageError
 from core.formats import beir
+from core.index.recipe import Recipe as IndexRecipe
+from core.retrieval.spec import Bm25
 from core.types import Document, Query
 
 SIZES = st.lists(st.tuples(st.integers(1, 500), st.floats(0.1, 10)), min_size=1, max_size=5)
@@ -120,6 +122,7 @@ def test_corpora_become_one_whose_ids_never_meet(tmp_path):
     assert sorted(test) == ["a/q20", "a/q21", "law/q5", "law/q6"]
     assert test["law/q5"] == {"law/d5": 1}
     assert {query.id for query in beir.read_queries(tmp_path / "out")} == {*train, *test}
+    artifact.check_inputs(IndexRecipe(stage="index", out=tmp_path / "index", data=tmp_path / "out", backend=Bm25()))
 
 
 def test_a_corpus_and_a_file_of_rows_do_not_mix(tmp_path):
@@ -131,3 +134,43 @@ def test_a_corpus_and_a_file_of_rows_do_not_mix(tmp_path):
 def test_two_sets_of_one_name_are_refused(tmp_path):
     with pytest.raises(ValueError, match="two sets are named `a`"):
         recipe(tmp_path, (tmp_path / "a.jsonl", {}), (tmp_path / "b/a.jsonl", {}))
+
+
+def test_a_set_whose_share_is_less_than_a_row_is_told(tmp_path, caplog):
+    a, b = lines(tmp_path / "a.jsonl", "a", 40), lines(tmp_path / "b.jsonl", "b", 10)
+    artifact.make(recipe(tmp_path, (a, {"weight": 1e308}), (b, {"weight": 1e-320})), build.run)
+    assert "`b` gives no row" in caplog.text and "`a` gives no row" not in caplog.text
+
+
+def test_rows_of_different_kinds_do_not_mix(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"query": "q", "document": "d", "rel": 1}\n')
+    sets = ((lines(tmp_path / "a.jsonl", "a", 3), {}), (tmp_path / "t.jsonl", {}))
+    with pytest.raises(DataError, match=r"these rows have `document`, `rel`, those of .* have `positives` instead"):
+        artifact.make(recipe(tmp_path, *sets), build.run)
+
+
+def test_an_empty_table_is_told(tmp_path):
+    pq.write_table(pa.table({"index": pa.array([], pa.int64())}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="it has no row"):
+        artifact.make(recipe(tmp_path, (tmp_path / "a.parquet", {})), build.run)
+
+
+def test_a_name_with_white_space_goes_before_no_id(tmp_path):
+    sets = ((corpus(tmp_path / "my set", 5), {}),)
+    with pytest.raises(UsageError, match="which hold no white space"):
+        artifact.make(recipe(tmp_path, *sets), build.run)
+
+
+def test_what_a_file_of_rows_holds_counts_and_not_its_name(tmp_path):
+    a, b = lines(tmp_path / "a.ndjson", "a", 3), lines(tmp_path / "b.jsonl", "b", 2)
+    artifact.make(recipe(tmp_path, (a, {}), (b, {})), build.run)
+    assert len((tmp_path / "out/train.jsonl").read_text().splitlines()) == 5
+    (tmp_path / "c.json").write_text('[{"query": "q", "positives": []}]')
+    with pytest.raises(UsageError, match="rows are lines of JSON, unpacked, or Parquet"):
+        artifact.make(recipe(tmp_path, (a, {}), (tmp_path / "c.json", {}), out="no"), build.run)
+
+
+def test_a_mixture_of_rows_is_mixed_again(tmp_path):
+    artifact.make(recipe(tmp_path, (lines(tmp_path / "a.jsonl", "a", 3), {})), build.run)
+    artifact.make(recipe(tmp_path, (tmp_path / "out", {}), out="again"), build.run)
+    assert len((tmp_path / "again/train.jsonl").read_text().splitlines()) == 3

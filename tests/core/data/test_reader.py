@@ -70,6 +70,7 @@ def test_an_error_in_the_reader_is_told_with_its_line(tmp_path):
         ("def load(): yield\nread = 1\n", None, "there is no function `read`; the file has `load`"),
         ("def read():\n    return 1\n", None, "`read` gives a int, not records one after the other"),
         ("def read(path):\n    yield\n", None, "TypeError"),
+        ("def read():\n    raise SystemExit(3)\n    yield\n", 2, "the reader failed: SystemExit: 3"),
     ],
 )
 def test_a_file_that_is_no_reader_is_told(tmp_path, text, line, told):
@@ -86,6 +87,13 @@ BAD = [
     ("{'kind': 'document', 'text': 't'}", "missing id", "there is no `id`"),
     ("{'kind': 'document', 'id': 'd2', 'text': None}", "bad text", "`text` is null"),
     ("{'kind': 'document', 'id': 'd2', 'text': 't', 'x': {1}}", "bad record", "`x` is a set, which JSON cannot hold"),
+    (r"{'kind': 'document', 'id': 'd2', 'text': '\ud800'}", "bad record", "`text` is a str, which JSON cannot hold"),
+    (
+        "{'kind': 'document', 'id': 'd2', 'text': 't', 'x': 10**30}",
+        "bad record",
+        "`x` is a int, which JSON cannot hold",
+    ),
+    ("{'kind': 'document', 'id': 'd2', 'text': ('t',)}", "bad text", "`text` is a list, not text"),
     ("{'kind': 'judgement', 'query_id': 'q', 'document_id': 'd1'}", "missing id", "the judgement has no `grade`"),
     ("{'kind': 'judgement', 'query_id': 'q', 'document_id': 'd1', 'grade': 0.5}", "bad grade", "0.5 is not an integer"),
 ]
@@ -101,3 +109,17 @@ def test_a_record_that_is_none_ends_the_run_or_is_set_aside_once(tmp_path, recor
     out = made(tmp_path, body, on_bad_row="reject")
     rejected = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
     assert [row["reason"] for row in rejected] == [reason]
+
+
+def test_a_split_that_would_leave_the_artifact_is_refused(tmp_path):
+    body = f"""{DOCUMENT}
+yield {{"kind": "query", "id": "q", "text": "what"}}
+yield {{"kind": "judgement", "query_id": "q", "document_id": "d1", "grade": 1, "split": "../../away"}}"""
+    with pytest.raises(DataError, match=r"the split '\.\./\.\./away' is no name"):
+        made(tmp_path, body)
+    assert not (tmp_path / "away.tsv").exists()
+
+
+def test_a_reader_that_yields_nothing_is_told(tmp_path):
+    with pytest.raises(DataError, match="no document is left: the source gives none"):
+        made(tmp_path, "return\nyield")

@@ -114,3 +114,8 @@ def test_a_row_that_is_no_choice_is_bad_and_says_why_and_where(fields, reason, t
         item(**fields)
     assert (caught.value.reason, caught.value.where) == (reason, "a.jsonl:3")
     assert told in caught.value.what
+
+
+def test_an_answer_that_is_an_option_word_for_word_is_no_list_of_letters():
+    assert item(options=["good", "CAB", "bad", "none"], answer="bad").truth == "C"
+    assert item(options=FOUR, answer="BAD").truth == "ABD"

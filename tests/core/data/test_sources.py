@@ -342,3 +342,51 @@ def test_a_bad_row_of_a_judged_query_is_told_once(tmp_path):
     out, stats = made(tmp_path, {"type": "processed", "path": tmp_path / "in"}, on_bad_row="reject")
     assert stats["bad_rows"] == {"missing id": 1, "empty query": 1, "bad id": 1}
     assert beir.read_qrels(out, "train") == {"q1": {"d1": 1}}
+
+
+def test_a_query_of_two_splits_comes_once_from_flagembedding_and_another_text_is_told(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    lines(home / "corpus.jsonl", [{"id": "d", "text": "t"}])
+    for split, text in (("train", "what"), ("test", "what"), ("other", "else")):
+        lines(home / f"{split}_queries.jsonl", [{"id": "q", "text": text}])
+        lines(home / f"{split}_qrels.jsonl", [{"qid": "q", "docid": "d", "relevance": 1}])
+    with pytest.raises(DataError, match="the query id `q` has another text in the split `train`"):
+        made(tmp_path, {"type": "flagembedding", "path": home})
+    for path in home.glob("other_*"):
+        path.unlink()
+    out, _ = made(tmp_path, {"type": "flagembedding", "path": home})
+    assert ([query.id for query in beir.read_queries(out)], beir.splits(out)) == (["q"], ["train", "test"])
+
+
+def test_a_column_cannot_name_a_split_outside_the_artifact(tmp_path):
+    table(tmp_path / "d.csv", ("id", "text"), [("d", "t")])
+    table(tmp_path / "r.csv", ("query-id", "corpus-id", "score", "split"), [("d", "d", "1", "../away")])
+    source = {
+        "type": "csv",
+        "documents": tmp_path / "d.csv",
+        "queries": tmp_path / "d.csv",
+        "qrels": tmp_path / "r.csv",
+    }
+    with pytest.raises(DataError, match="is no name"):
+        made(tmp_path, source)
+
+
+def test_images_and_vectors_beside_a_text_and_ids_as_floats_do_no_harm(tmp_path):
+    columns = {
+        "id": [1.0, 2.0], "text": ["a", "b"], "image": [b"\xff", b"\xfe"], "vector": [[0.1, 0.2]] * 2, "year": [1, 2],
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "d.parquet")
+    pq.write_table(pa.table({"qid": [7.0], "query": ["q"], "picture": [b"\xff"]}), tmp_path / "q.parquet")
+    judged = {"qid": [7.0], "docid": [2.0], "score": [1.0], "picture": [b"\xff"]}
+    pq.write_table(pa.table(judged), tmp_path / "j.parquet")
+    files = {"documents": tmp_path / "d.parquet", "queries": tmp_path / "q.parquet", "qrels": tmp_path / "j.parquet"}
+    out, _ = made(tmp_path, {"type": "parquet", **files})
+    assert [(d.id, d.metadata) for d in beir.read_documents(out)] == [("1", {"year": 1}), ("2", {"year": 2})]
+    assert beir.read_qrels(out, "test") == {"7": {"2": 1}}
+
+
+def test_an_id_that_is_no_whole_number_is_told(tmp_path):
+    pq.write_table(pa.table({"id": [1.5], "text": ["a"]}), tmp_path / "d.parquet")
+    with pytest.raises(DataError, match=r"the id in `id` is 1\.5"):
+        made(tmp_path, {"type": "parquet", "documents": tmp_path / "d.parquet"})

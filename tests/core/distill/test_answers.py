@@ -33,6 +33,7 @@ def test_a_query_is_read_bare_quoted_and_from_an_object(text):
         ('{"Generated_Query": ""}', "empty"),
         ('{"Generated_Query": "基金代码00', "cut off"),
         ('{"Generated_Query": 5}', "no text"),
+        ('{"Generated_Query": "半个 \\ud83d"}', "no JSON object"),
         ("第一条查询\n第二条查询", "2 lines"),
         ('{"a": "x", "b": "y"}', "no text"),
     ],
@@ -42,6 +43,11 @@ def test_an_answer_without_one_whole_query_is_refused(text, why):
         answers.query(text)
 
 
+def test_quotation_marks_around_parts_of_a_query_stay():
+    assert answers.query("“A基金”和“B基金”") == "“A基金”和“B基金”"
+    assert answers.query('"“A基金”和“B基金”"') == "“A基金”和“B基金”"
+
+
 @pytest.mark.parametrize(
     "value", ["一位银行的风控经理", "- 一位银行的风控经理", "2", 2, ["一位银行的风控经理"], "一位银行的风控经理。"]
 )
@@ -49,7 +55,7 @@ def test_a_character_is_found_by_words_by_number_and_nearly(value):
     assert answers.character({"characters": value}, PEOPLE) == PEOPLE[1]
 
 
-@pytest.mark.parametrize("value", ["一位诗人", None, "0", "4", ["a", "b"]])
+@pytest.mark.parametrize("value", ["一位诗人", None, "0", "4", "①", "²", "9" * 5000, ["a", "b"]])
 def test_a_character_that_was_not_offered_is_refused(value):
     with pytest.raises(Unusable, match="not in the list"):
         answers.character({"characters": value}, PEOPLE)

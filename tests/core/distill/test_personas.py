@@ -98,6 +98,9 @@ BROKEN = [
     "('A', 'nurse')",
     "__import__('os').getcwd()",
     "(" * 500 + ")" * 500,
+    "{1: 'a', 'persona': 'A nurse'}",
+    "{'persona': {'A', 'nurse'}}",
+    "{'persona': 'half a sign: \\ud83d'}",
 ]
 
 
@@ -110,7 +113,7 @@ def test_a_broken_line_is_told_with_its_place(library, line):
 def test_broken_lines_are_set_aside_with_their_reason_where_that_is_asked(library):
     folder = library([*LINES, *BROKEN], on_bad_row="reject")
     assert len(personas(folder)) == 5
-    assert stats(folder)["bad_rows"] == {"broken JSON": 4, "missing text": 2, "bad text": 1, "not an object": 2}
+    assert stats(folder)["bad_rows"] == {"broken JSON": 4, "missing text": 2, "bad text": 1, "not an object": 5}
     rejected = rows(folder / "rejected.jsonl")
     assert rejected[0]["where"].endswith("persona.jsonl:7")
     assert "neither JSON" in rejected[0]["what"]

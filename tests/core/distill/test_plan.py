@@ -5,10 +5,11 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from core import artifact
 from core.distill import plan, prompts
-from core.distill.recipe import DIFFICULTIES, QUESTION_TYPES, Extractive, Recipe
+from core.distill.recipe import DIFFICULTIES, QUESTION_TYPES, Balance, Extractive, Recipe
 from core.errors import UsageError
 from core.formats import beir
 from core.recipe import ArtifactRecipe
@@ -81,3 +82,8 @@ def test_unknown_prompts_are_refused_with_the_shipped_names():
     with pytest.raises(UsageError, match="there are no prompts `law`") as error:
         prompts.load("law")
     assert "`finance_zh`, `medicine_en`" in error.value.hint
+
+
+def test_weights_that_are_all_zero_are_no_balance():
+    with pytest.raises(ValidationError, match="all weights of `question_types` are 0"):
+        Balance(question_types={"keywords": 0})

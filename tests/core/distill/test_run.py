@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections import Counter
 import pytest
 
 from core import artifact
+from core.distill import prompts
+from core.errors import UsageError
 from core.formats import beir
 from core.recipe import ArtifactRecipe
 from core.types import Document
@@ -54,7 +57,7 @@ def recipe(home, server, name="distill", **more):
         "out": name,
         "teacher": {
             "type": "two_stage",
-            "llm": {"server": {"type": "openai", "model": "m", "base_url": server.url}, "timeout_seconds": 2},
+            "llm": {"server": {"type": "openai", "model": "m", "base_url": server.url}, "timeout_seconds": 60},
         },
         "gates": {"round_trip_k": None, "duplicates": False},
         **more,
@@ -174,9 +177,10 @@ def test_what_fails_is_told_and_retried_alone(home, llm_server):
         assert [(row["document_id"], row["step"], row["reason"]) for row in rows(home / "distill/failed.jsonl")] == [
             ("d7", "choose", "content filter")
         ]
+        assert "1 of 40 queries failed (1 × content filter): see failed.jsonl; --retry-failed" in done.stderr
         assert "d7-q1" not in beir.read_qrels(home / "distill", "train")
-        port = server.port
-    with llm_server(port=port) as server:
+    with llm_server() as server:
+        path = recipe(home, server)  # where the server is does not change what is made
         assert "up to date" in dr(home, "distill", path).stderr
         assert server.tries() == []
         done = dr(home, "distill", path, "--retry-failed")
@@ -198,6 +202,9 @@ def test_unusable_answers_are_asked_anew_on_a_retry(home, llm_server):
         assert done.returncode == 1 and "no query is left" in done.stderr
         assert len(server.tries()) == 40 * 3  # three attempts at stage 1, each with a changed prompt
         assert len({row["digest"] for row in server.tries()}) == 40 * 2  # the third prompt says the same as the second
+        again = dr(home, "distill", path)
+        assert "run it again: it asks anew" in again.stderr
+        assert len(server.tries()) == 2 * 40 * 3
 
 
 def test_a_changed_gate_asks_nobody_anew(home, llm_server):
@@ -227,7 +234,7 @@ def test_the_cost_is_told_before_the_first_request(home, llm_server):
 )
 def test_a_server_that_does_not_serve_ends_the_run_in_one_sentence(home, llm_server, options, code, told):
     with llm_server(**options) as server:
-        done = dr(home, "distill", recipe(home, server), OPENAI_API_KEY="wrong")
+        done = dr(home, "distill", recipe(home, server), "teacher.llm.retries=1", OPENAI_API_KEY="wrong")
     assert (done.returncode, told in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
     assert "wrong" not in (home / "distill.yaml").read_text() + done.stderr
@@ -249,8 +256,6 @@ def test_answers_in_another_language_are_rejected_with_their_reason(home, llm_se
 
 
 def test_prompts_of_the_users_own_are_checked(home, llm_server, root):
-    import shutil
-
     shutil.copytree(root / "recipes/distill/prompts/finance_zh", home / "mine")
     (home / "mine/write.txt").write_text("写一条查询：$passge")
     with llm_server() as server:
@@ -258,3 +263,69 @@ def test_prompts_of_the_users_own_are_checked(home, llm_server, root):
         done = dr(home, "distill", path, "teacher.prompts=mine")
     assert done.returncode == 2
     assert "nobody fills `$passge`" in done.stderr and "mine/write.txt" in done.stderr
+
+
+def test_a_retry_asks_for_what_failed_alone_and_keeps_all_that_was_got_before(home, llm_server):
+    got, asked = {}, 0
+    # A third of the answers is cut off, and nothing is asked twice in one run.
+    with llm_server(faults=0.3, kinds="truncated", most_faults=3) as server:
+        path = recipe(home, server, per_document=3, limit=10)
+        fields = json.loads((home / path).read_text())
+        # So that the prompts of a document's queries differ, and one may fail before another that is got.
+        fields["teacher"]["balance"] = {"question_types": {"keywords": 1, "summary": 1, "background": 1}}
+        (home / path).write_text(json.dumps(fields))
+        for more in ((), *[("--retry-failed",)] * 9):
+            failed = len(rows(home / "distill/failed.jsonl")) if more else 30
+            done = dr(home, "distill", path, "teacher.attempts=1", *more)
+            assert done.returncode == 0, done.stderr
+            queries = {query.id: query.text for query in beir.read_queries(home / "distill")}
+            assert got.items() <= queries.items()
+            got, before, asked = queries, asked, len(server.tries())
+            assert asked - before <= 2 * failed  # both stages of each
+            if not (home / "distill/failed.jsonl").exists():
+                break
+        assert (len(got), bool(more)) == (30, True)
+        result = files(home / "distill")
+        assert dr(home, "distill", path, "teacher.attempts=1", "--force").returncode == 0
+        assert (files(home / "distill"), len(server.tries())) == (result, asked)
+
+
+@pytest.mark.parametrize(("persona", "found"), [("写公告的理财经理", 40), ("a farmer", 0)])
+def test_documents_that_find_no_persona_are_told(home, llm_server, persona, found):
+    (home / "persona.jsonl").write_text(json.dumps({"persona": persona}))
+    (home / "who.yaml").write_text(json.dumps({"stage": "personas", "source": "persona.jsonl", "out": "who"}))
+    assert dr(home, "distill", "personas", "who.yaml").returncode == 0
+    with llm_server() as server:
+        path = recipe(home, server)
+        fields = json.loads((home / path).read_text())
+        fields["teacher"]["personas"] = {"index": "who"}
+        (home / path).write_text(json.dumps(fields))
+        done = dr(home, "distill", path)
+    assert done.returncode == 0, done.stderr
+    assert ("40 of 40 documents (100 %) find no persona" in done.stderr) is (found == 0)
+    characters = Counter(row["character"] for row in rows(home / "distill/distilled.jsonl"))
+    assert characters == {persona if found else "": 40}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("write.txt", "写一条查询", "there is no `$passage`"),
+        ("again.txt", "再来一次", "there is no `$problem`"),
+        (
+            "words.txt",
+            "choose_character: a\nchoose_nobody: b\nasking: 提问者：$persona\nprevious: c",
+            "nobody fills `$persona`",
+        ),
+        (
+            "words.txt",
+            "choose_character: a\nchoose_nobody: b\nasking: 有 $5 的 $character\nprevious: c",
+            "is no placeholder",
+        ),
+    ],
+)
+def test_prompts_that_would_fail_after_the_first_answers_are_refused_before(root, tmp_path, file, text, told):
+    shutil.copytree(root / "recipes/distill/prompts/finance_zh", tmp_path / "mine")
+    (tmp_path / "mine" / file).write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=re.escape(told)):
+        prompts.load(str(tmp_path / "mine"))

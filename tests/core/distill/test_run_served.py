@@ -21,7 +21,9 @@ pytestmark = [
 
 def test_a_model_that_dr_serves_itself_answers_both_stages(tmp_path, root, environment, tiny_qwen3):
     shutil.copytree(root / "recipes/distill/prompts/medicine_en", tmp_path / "short")
-    (tmp_path / "short/choose.txt").write_text("Choose for: $passage")  # a byte is a token of this model
+    (tmp_path / "short/choose.txt").write_text(
+        "$passage $keys $question_types $difficulties"
+    )  # a byte is a token of this model
     (tmp_path / "short/write.txt").write_text("Ask for: $passage")
     data = ArtifactRecipe(stage="data", out=tmp_path / "data")
     documents = [Document(f"d{number}", f"aspirin {number} mg after surgery") for number in range(6)]

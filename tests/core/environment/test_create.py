@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -220,8 +219,7 @@ def wheel(folder, name, version):
 @pytest.mark.slow
 @pytest.mark.parametrize("uv", [None, "uv"])
 def test_a_real_python_and_a_real_installer_make_a_real_environment(tmp_path, at, uv):
-    if uv and not shutil.which(uv):
-        pytest.skip("uv is not installed")
+    uv = uv and str(Path(sys.executable).with_name(uv))  # of the test extra
     wheel(tmp_path, "torch", "2.13.0")
     wheel(tmp_path, "engine", "1.2.3")
     (tmp_path / "pins.txt").write_text(f"--no-index\n--find-links {tmp_path}\ntorch==2.13.0\nengine==1.2.3\n")
@@ -230,7 +228,7 @@ def test_a_real_python_and_a_real_installer_make_a_real_environment(tmp_path, at
         pins = property(lambda self: tmp_path / "pins.txt")
 
     environment = Here("engine", "a test", at, "engine", "engine", 0, (3, 14))
-    made = create(environment, at, uv=uv and shutil.which(uv))
+    made = create(environment, at, uv=uv)
     assert made.version == "1.2.3"
     prefix = subprocess.run(
         [made.python, "-c", "import engine, sys; print(sys.prefix)"], capture_output=True, text=True, check=True

@@ -63,3 +63,50 @@ def test_a_table_without_rows_is_told(tmp_path):
     pq.write_table(pa.table({"id": pa.array([], pa.int64())}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="the file is empty"):
         list(arrow.parquet(tmp_path / "a.parquet"))
+
+
+def test_entries_of_a_map_are_read_and_a_date_that_python_cannot_hold_is_told(tmp_path):
+    entries = pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string()))
+    pq.write_table(pa.table({"map": entries}), tmp_path / "a.parquet")
+    assert [row.fields for row in arrow.parquet(tmp_path / "a.parquet")] == [{"map": [["k", "v"]]}]
+    pq.write_table(pa.table({"at": pa.array([2**60], pa.timestamp("us"))}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match="a row after row 0 holds what cannot be read"):
+        list(arrow.parquet(tmp_path / "b.parquet"))
+
+
+def wide(path):
+    """Texts, and columns of bytes and vectors in every form that is usual."""
+    image = pa.array([{"bytes": b"\xff", "path": "1.png"}] * 2)
+    columns = {
+        "text": ["a", "b"], "raw": [b"\xff", b"\xfe"], "image": image, "vector": [[0.5, 1.0]] * 2,
+        "fixed": pa.array([[1, 2]] * 2, pa.list_(pa.int8(), 2)), "tags": [["x"], []], "year": [2020, None],
+        "kind": pa.array(["k", "k"]).dictionary_encode(), "object": [{"a": 1}] * 2, "a.b": ["c", "d"],
+    }  # fmt: skip
+    pq.write_table(table := pa.table(columns), path)
+    return table
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_bytes_and_vectors_that_nothing_asks_for_are_not_read_and_that_is_said_once(tmp_path, form, caplog):
+    caplog.set_level("INFO")
+    table = wide(tmp_path / "a.parquet")
+    with pa.ipc.new_stream(str(tmp_path / "a.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    read, path = getattr(arrow, form), tmp_path / f"a.{form}"
+    for _ in range(2):
+        found = [row.fields for row in read(path, needs=(("contents", "text"),))]
+    assert found == [
+        {"text": "a", "tags": ["x"], "year": 2020, "kind": "k", "object": {"a": 1}, "a.b": "c"},
+        {"text": "b", "tags": [], "year": None, "kind": "k", "object": {"a": 1}, "a.b": "d"},
+    ]
+    (told,) = caplog.messages
+    assert told.endswith("`raw`, `image`, `vector`, `fixed`")
+
+
+def test_a_column_that_is_asked_for_is_read_and_the_second_of_its_names_is_not(tmp_path):
+    pq.write_table(pa.table({"text": [b"good"], "content": [b"\xff"]}), tmp_path / "a.parquet")
+    assert [row.fields for row in arrow.parquet(tmp_path / "a.parquet", needs=(("text", "content"),))] == [
+        {"text": "good"}
+    ]
+    with pytest.raises(BadRow, match="`content` holds bytes"):
+        list(arrow.parquet(tmp_path / "a.parquet", needs=(("content", "text"),)))

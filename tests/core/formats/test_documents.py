@@ -218,6 +218,14 @@ def test_a_broken_pdf_is_a_bad_row(tmp_path, data):
     assert refused(tmp_path).reason == "unreadable file"
 
 
+def test_a_word_file_packed_in_an_unknown_way_is_a_bad_row(tmp_path):
+    docx(tmp_path / "a.docx", ["text"])
+    data = bytearray((tmp_path / "a.docx").read_bytes())
+    data[data.index(b"PK\x01\x02") + 10] = 99  # the method of compression
+    (tmp_path / "a.docx").write_bytes(data)
+    assert "NotImplementedError" in refused(tmp_path).what
+
+
 def test_a_pdf_cut_off_anywhere_is_read_or_a_bad_row(tmp_path):
     whole = pdf(tmp_path / "a.pdf", ["First page", "Second page"]).read_bytes()
     for size in range(0, len(whole), 37):
@@ -263,3 +271,18 @@ def test_xhtml_and_pages_that_look_like_an_address_are_read_in_silence(tmp_path)
 
 def test_deep_markup_is_read(tmp_path):
     assert page("<div>" * 5000 + "deep" + "</div>" * 5000).text == "deep"
+
+
+def test_a_link_to_a_folder_is_told_and_a_link_to_nothing_is_an_error(tmp_path, caplog):
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert list(read(tmp_path)) == ["a.txt"]
+    assert "a link to a folder is not followed" in caplog.text
+    (tmp_path / "b.txt").symlink_to(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="there is no such file"):
+        read(tmp_path)
+
+
+def test_a_page_of_many_blocks_is_read():
+    # Quadratic work on them would take minutes.
+    assert page("<body>" + "<p>中 <b>a</b></p>" * 50_000).text.count("\n") == 49_999

@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import DataError, UsageError
 from core.formats import hub
+from core.formats.records import any_rows
 
 
 def put(folder, *names):
@@ -78,9 +79,21 @@ def test_every_kind_of_file_gives_its_rows(tmp_path):
     (tmp_path / "a.csv").write_text("id\n1\n")
     (tmp_path / "a.jsonl").write_text('{"id": "1"}\n')
     for path in sorted(tmp_path.iterdir()):
-        assert [row.fields for row in hub.rows(path)] == [{"id": "1"}]
+        assert [row.fields for row in any_rows(path)] == [{"id": "1"}]
 
 
 def test_files_about_a_set_are_no_rows_of_it(tmp_path):
     put(tmp_path, "manifest.json", "dataset_infos.json", "test.tsv")
     assert [(split, path.name) for split, path in hub.loose(tmp_path)] == [("test", "test.tsv")]
+
+
+@pytest.mark.parametrize("pattern", ["/data/*.parquet", '""'])
+def test_a_pattern_that_no_folder_takes_is_told(tmp_path, pattern):
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n- {{config_name: corpus, data_files: {pattern}}}\n---\n")
+    with pytest.raises(DataError, match="a pattern in its head fits no file"):
+        hub.files(tmp_path, "corpus")
+
+
+def test_a_json_file_on_a_hub_may_be_an_array(tmp_path):
+    (tmp_path / "corpus.json").write_text('[\n{"id": "1"},\n{"id": "2"}\n]')
+    assert [row.fields["id"] for row in any_rows(tmp_path / "corpus.json")] == ["1", "2"]

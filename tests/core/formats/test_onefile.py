@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -86,3 +87,16 @@ def test_an_absent_file_and_a_folder_are_told_apart(tmp_path):
         list(onefile.documents(tmp_path / "absent.json"))
     with pytest.raises(UsageError, match="a folder is here"):
         list(onefile.documents(tmp_path))
+
+
+@pytest.mark.parametrize("qrels", [[{"query": "q1"}], "q1", 3])
+def test_judgements_of_another_shape_are_not_passed_over(tmp_path, qrels):
+    path = write(tmp_path, {"queries": [], "corpus": [], "qrels": qrels})
+    with pytest.raises(DataError, match="`qrels` is not an object of queries"):
+        list(onefile.judgements(path))
+
+
+def test_a_packed_file_is_unpacked_as_it_is_read(tmp_path):
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"corpus": [{"id": "d", "text": "t"}]}).encode()))
+    assert [found.item for found in onefile.documents(path)] == [Document("d", "t")]

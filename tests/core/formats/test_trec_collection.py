@@ -107,3 +107,18 @@ def test_gzip_that_is_cut_off_is_told(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="not whole gzip"):
         list(trec.documents(path))
+
+
+def test_records_on_one_line_are_all_read_and_a_sign_is_no_mark(tmp_path):
+    text = "<DOC><DOCNO>a</DOCNO><TEXT>x < 5 and y > 3</TEXT></DOC><DOC><DOCNO>b</DOCNO><TEXT>two</TEXT></DOC>"
+    found = [(found.item.id, found.item.text) for found in trec.documents(write(tmp_path, text))]
+    assert found == [("a", "x < 5 and y > 3"), ("b", "two")]
+
+
+def test_a_record_that_is_not_closed_is_a_bad_row_and_swallows_no_other(tmp_path):
+    path = write(tmp_path, "<DOC>\n<DOCNO>a</DOCNO>\n<DOC>\n<DOCNO>b</DOCNO><TEXT>two</TEXT></DOC>\n")
+    bad = []
+    assert [found.item.id for found in trec.documents(path, bad.append)] == ["b"]
+    assert [(row.where, row.what) for row in bad] == [
+        (f"{path}:1", f"<DOC> is not closed before the next one begins at {path}:3")
+    ]

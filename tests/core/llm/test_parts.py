@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import DataError, DrError, Missing
+from core.errors import DataError, DrError, Missing, UsageError
 from core.llm import endpoint, faults, reading, retry
 from core.llm.chat import Answer, Message, Request
 from core.llm.dialect import Dialect
@@ -23,7 +23,7 @@ from core.llm.journal import Journal
 from core.llm.limits import Rate, Slots
 from core.llm.over import over
 from core.llm.repair import parse_object
-from core.llm.spec import Llm
+from core.llm.spec import Llm, OpenAI
 
 DIGEST = "ab" * 32
 
@@ -106,6 +106,13 @@ class TestJournal:
             assert [one.get(key * 32).text for key in ("ab", "cd", "ef")] == ["first", "second", "third"]
             assert two.get("ef" * 32).text == "third"
 
+    def test_an_answer_that_another_writer_was_faster_with_is_not_written_again(self, tmp_path):
+        with Journal(tmp_path / "j", shared=True) as one, Journal(tmp_path / "j", shared=True) as two:
+            one.add(DIGEST, answer("first"))
+            two.add(DIGEST, answer("second"))
+            assert two.get(DIGEST).text == "first"
+        assert len((tmp_path / "j").read_bytes().splitlines()) == 1
+
     def test_a_writer_mends_what_a_killed_one_left_in_a_shared_file(self, tmp_path):
         with Journal(tmp_path / "j", shared=True) as one:
             with (tmp_path / "j").open("ab") as file:
@@ -179,8 +186,40 @@ class TestRepair:
         with contextlib.suppress(NoObject):
             assert isinstance(parse_object(cut).value, dict)
 
+    def test_half_a_character_is_no_text(self):
+        for text in (r'{"a": "\ud83d"}', r'so: {"a": "\ud83d"}', r'{"a": "\ud83d",}'):
+            with pytest.raises(NoObject):
+                parse_object(text)
+        assert parse_object(r'{"a": "\ud83d\ude00"}').value == {"a": "😀"}
+
+    def test_what_never_ends_is_given_up_at_once(self):
+        with pytest.raises(NoObject):
+            parse_object('{"' * 1_000_000)
+
 
 class TestReading:
+    @pytest.mark.parametrize(
+        ("message", "text", "aloud"),
+        [
+            ({"content": [{"type": "text", "text": "ye"}, {"type": "text", "text": "s"}]}, "yes", ""),
+            ({"content": "yes", "reasoning": {"effort": 1}}, "yes", ""),
+            ({"content": "yes", "reasoning_content": [{"text": "so"}]}, "yes", "so"),
+        ],
+    )
+    def test_texts_may_come_in_parts(self, message, text, aloud):
+        read = reading.read(json.dumps({"choices": [{"message": message, "finish_reason": 7}]}).encode())
+        assert (read.text, read.reasoning, read.finish_reason) == (text, aloud, "7")
+
+    @pytest.mark.parametrize("content", [5, {"text": "yes"}, [5]])
+    def test_what_is_no_text_is_a_fault(self, content):
+        read = reading.read(json.dumps({"choices": [{"message": {"content": content}}]}).encode())
+        assert (read.kind, read.verdict) == ("no content", Verdict.LATER)
+
+    def test_counts_that_are_null_do_not_lose_the_answer(self):
+        body = {"choices": [{"message": {"content": "yes"}}], "usage": {"prompt_tokens": None, "completion_tokens": 3}}
+        read = reading.read(json.dumps(body).encode())
+        assert (read.text, read.prompt_tokens, read.completion_tokens) == ("yes", -1, 3)
+
     def test_thoughts_are_kept_apart(self):
         assert reading.split_thought("<think>so</think>\nyes") == ("yes", "so")
         assert reading.split_thought("so</think>yes") == ("yes", "so")
@@ -458,3 +497,11 @@ class TestEstimate:
 
 def test_the_environment_is_left_as_it_was():
     assert "DR_TEST_KEY" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1/v1", "http://localhost:99999/v1", f"http://{'a' * 80}.b/v1", "ftp://a/v1", "a"]
+)
+def test_what_is_no_address_is_told_before_anything_is_sent(address):
+    with pytest.raises(UsageError, match="`base_url` is no address"):
+        endpoint.resolve(OpenAI(type="openai", base_url=address))

@@ -16,6 +16,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import Missing, ProcessFailed, UsageError
+from core.llm import service
 from core.llm.engine import Engine, fast_bfloat16, installed
 from core.llm.launch import as_text, command
 from core.llm.service import serving
@@ -45,7 +46,7 @@ def started(python):
 
 
 def get(url):
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as reply:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=60) as reply:
         return reply.status
 
 
@@ -63,7 +64,7 @@ def alive(process_id):
         return False
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -212,11 +213,26 @@ def test_the_model_answers_inside_the_block_and_is_gone_after_it(tmp_path):
 
 
 def test_the_block_begins_when_the_server_is_healthy(tmp_path):
+    loaded, beats = tmp_path / "loaded", []
+    python = interpreter(tmp_path / "env", wait_for=str(loaded))
+
+    def beat():
+        beats.append((python.parent / "started.json").exists())
+        if sum(beats) == 3:
+            loaded.touch()
+
+    with service.started(spec(python=python, port=0), tmp_path / "log", beat) as server:
+        assert loaded.exists()
+        assert get(server.base_url.removesuffix("/v1") + "/health") == 200
+
+
+def test_a_server_that_does_not_become_healthy_in_time_is_ended(tmp_path):
     python = interpreter(tmp_path / "env", wait_for=str(tmp_path / "loaded"))
     with pytest.raises(ProcessFailed, match="was not ready after 1 s"):  # noqa: SIM117
         with serving(spec(python=python, port=0, startup_seconds=1), tmp_path / "log"):
             pytest.fail("the block was entered")
-    wait_until(lambda: not alive(started(python)["pid"]))
+    if (python.parent / "started.json").exists():  # a busy machine may not have come so far
+        wait_until(lambda: not alive(started(python)["pid"]))
 
 
 def test_a_port_in_use_is_told_before_the_start(tmp_path):
@@ -306,7 +322,7 @@ def test_a_failure_in_the_block_is_told_as_the_death_of_the_server_that_caused_i
     with pytest.raises(ProcessFailed, match="ended with status 7") as caught:  # noqa: SIM117
         with serving(spec(python=python, port=0), tmp_path / "log") as url:
             with pytest.raises((urllib.error.URLError, ConnectionError)):
-                urllib.request.urlopen(url, data=b"", timeout=5)
+                urllib.request.urlopen(url, data=b"", timeout=60)
             wait_until(lambda: not alive(started(python)["pid"]))
             raise Missing("the model does not answer")
     assert caught.value.hint == "its first error: RuntimeError: out of memory"
@@ -326,5 +342,5 @@ def test_the_server_ends_with_us_even_when_we_are_killed(tmp_path):
     wait_until((python.parent / "started.json").exists)
     assert alive(started(python)["pid"])
     parent.send_signal(signal.SIGKILL)
-    parent.wait(20)
+    parent.wait(120)
     wait_until(lambda: not alive(started(python)["pid"]))

@@ -50,3 +50,8 @@ def test_short_texts_are_one_shingle():
     near.add("a", "利率")
     assert near.like("利率") == ["a"]
     assert near.like("汇率") == []
+
+
+def test_exact_passes_over_marks_and_blanks_but_not_over_texts_of_marks_alone():
+    assert exact("中国，经济 GDP!") == exact("中国 经济ｇｄｐ")
+    assert exact("!!!") != exact("😀")
