@@ -1,6 +1,6 @@
-"""What `/retrieve` is asked and what it answers: one shape for the clients of source B, Search-R1 and verl.
+"""What `/retrieve` is asked and what it answers: one shape for the clients of domain search stacks, Search-R1 and verl.
 
-An answer carries the same hits under two keys. `data` is what source B's clients read. `result` is what Search-R1's
+An answer carries the same hits under two keys. `data` is what the former read. `result` is what Search-R1's
 and verl's read; these take the first line of `contents` as the title, so there it always is one: see `titled`.
 """
 

@@ -123,7 +123,7 @@ def flagembedding_folder(job: Job) -> Collection:
 
 
 def processed_folder(job: Job) -> Collection:
-    """Source A's folder: corpus.jsonl, and train, dev and test.jsonl with judged queries; a query comes once."""
+    """A processed folder: corpus.jsonl, and train, dev and test.jsonl with judged queries; a query comes once."""
     source = processed(job.input)
     own = (lambda _lost: (found.item for found in source.documents(fail))) if (job.input / CORPUS).exists() else None
 

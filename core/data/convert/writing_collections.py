@@ -64,7 +64,7 @@ def flagembedding_folder(source: Collection, job: Job, lost: Lost) -> Counts:
 
 
 def processed_folder(source: Collection, job: Job, lost: Lost) -> Counts:
-    """Source A's folder with the parts that the source has: each split is a file of queries with their grades.
+    """A processed folder with the parts that the source has: each split is a file of queries with their grades.
 
     Raises:
         DataError: a judged query is not among the queries.

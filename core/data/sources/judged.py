@@ -1,4 +1,4 @@
-"""Sets whose queries carry their documents: source A's processed folder, and Tevatron's training rows."""
+"""Sets whose queries carry their documents: processed folders, and Tevatron's training rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class JudgedQueries:
 
 
 def processed(folder: Path) -> JudgedQueries:
-    """The folder of source A: corpus.jsonl beside train.jsonl, dev.jsonl, test.jsonl, as many of them as there are.
+    """A processed folder: corpus.jsonl beside train.jsonl, dev.jsonl, test.jsonl, as many of them as there are.
 
     Raises:
         UsageError: no such folder.

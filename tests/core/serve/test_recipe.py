@@ -13,7 +13,7 @@ def recipe(**fields):
 def test_the_defaults_are_the_start_parameters_of_source_b():
     made = recipe()
     assert (made.host, made.port, made.top_k) == ("127.0.0.1", 8080, 5)
-    # null leaves these to the index, whose alpha is source B's 0.6 and whose kind is what was built
+    # null leaves these to the index, whose alpha is 0.6 and whose kind is what was built
     assert (made.alpha, made.retrieval_method, made.task_desc, made.log_path) == (None, None, None, None)
 
 
