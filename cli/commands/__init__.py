@@ -1,6 +1,6 @@
 """The commands, one file a family. Each parses and hands over; importing one puts its commands on the tree."""
 
-from cli.commands import (  # noqa: F401 - in the order in which a group lists them
+from cli.commands import (  # noqa: F401 - each puts its commands on the tree
     audit,
     convert,
     data,
