@@ -9,6 +9,7 @@ The client shares the machine with the server.
 import asyncio
 import json
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -28,7 +29,15 @@ from core.retrieval.spec import Bm25
 
 CLIENTS = (1, 16, 64)
 TOP_K = 5
-PORT = 18083
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+PORT = free_port()
 
 
 def request(query):
