@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from core.errors import DataError
-from core.formats import values
+from core.formats import jsonl, values
 from core.formats.fields import clean_id
 from core.formats.rows import BadRow, OnBad, Row, fail, kind_of, objects
 from core.types import Example, Passage
@@ -35,13 +35,7 @@ def read(path: Path, on_bad: OnBad = fail) -> Iterator[Example]:
         UsageError: there is no such file.
         DataError: a bad row: the first one, with file, line and field.
     """
-    for row in objects(path, on_bad):
-        try:
-            found = example(row)
-        except BadRow as bad:
-            on_bad(bad)
-            continue
-        yield found
+    return jsonl.convert(objects(path, on_bad), example, on_bad)
 
 
 def write(path: Path, items: Iterable[Example]) -> int:

@@ -34,7 +34,7 @@ def queries(path: Path, on_bad: OnBad = fail) -> Iterator[Found[Query]]:
     return convert(objects(path, on_bad), query, on_bad)
 
 
-def convert(rows: Iterable[Row], make: Callable[[Row], Found[T]], on_bad: OnBad) -> Iterator[Found[T]]:
+def convert(rows: Iterable[Row], make: Callable[[Row], T], on_bad: OnBad) -> Iterator[T]:
     """`make` of every row; those it refuses go to `on_bad`."""
     for row in rows:
         try:

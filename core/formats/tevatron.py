@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.formats import values
+from core.formats import jsonl, values
 from core.formats.fields import clean_id
 from core.formats.qrels import in_order
 from core.formats.records import records
-from core.formats.rows import BadRow, OnBad, Row, fail
+from core.formats.rows import OnBad, Row, fail
 from core.types import Example, Passage
 
 CORPUS = "corpus.jsonl"
@@ -26,13 +26,7 @@ def examples(path: Path, on_bad: OnBad = fail) -> Iterator[tuple[Example, str]]:
         UsageError: there is no such file.
         DataError: no rows.
     """
-    for row in records(path, on_bad):
-        try:
-            found = _example(row)
-        except BadRow as bad:
-            on_bad(bad)
-            continue
-        yield found, row.where
+    return jsonl.convert(records(path, on_bad), lambda row: (_example(row), row.where), on_bad)
 
 
 def row(item: Example) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from core.formats import (
     triples,
 )
 from core.formats.lost import Lost
-from core.formats.qrels import ONLY_SPLIT
+from core.formats.qrels import ONLY_SPLIT, Judgement
 from core.formats.records import records
 from core.formats.rows import Found, Row, fail
 from core.formats.sentence_transformers import Table
@@ -154,7 +154,10 @@ def _table(rows: Callable[[], Iterator[Row]]) -> Callable[[Lost], Iterator[Docum
 
 def trec_judgements(job: Job) -> Collection:
     """A file of judgements; documents and queries come from `--corpus`."""
-    judgements = lambda _lost: trec.read_qrels(job.input, job.split or ONLY_SPLIT)  # noqa: E731
+
+    def judgements(_lost: Lost) -> Iterator[Judgement]:
+        return trec.read_qrels(job.input, job.split or ONLY_SPLIT)
+
     return Collection(_corpus(job, None), _queries(job, None), judgements)
 
 

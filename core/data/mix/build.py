@@ -5,6 +5,7 @@ Training rows are taken by weight; the other splits are for measuring, and go in
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from core.artifact import Work
 from core.data import held
@@ -13,6 +14,8 @@ from core.data.mix.recipe import Recipe
 from core.data.mix.rows import JsonLines, Parquet, is_parquet, opened, write_lines, write_table
 from core.errors import UsageError
 from core.formats import beir
+
+K = TypeVar("K", JsonLines, Parquet)
 
 
 def run(recipe: Recipe, work: Work) -> None:
@@ -88,5 +91,5 @@ def _files(path: Path) -> dict[str, Path]:
     )
 
 
-def _of(sets: Sequence[JsonLines | Parquet], kind: type) -> list:  # type: ignore[type-arg]
+def _of(sets: Sequence[JsonLines | Parquet], kind: type[K]) -> list[K]:
     return [one for one in sets if isinstance(one, kind)]

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from core.data.rows import choice, conversations, files, numeric, prompts, retrieval
 from core.data.rows.item import Item, LeftOut
 from core.data.rows.prompts import Prompts
 from core.data.rows.recipe import Choice, Conversations, Numeric, Recipe, Retrieval
-from core.formats.rows import BadRow, OnBad, Row
+from core.formats import jsonl
+from core.formats.rows import OnBad
 
 
 def templates(recipe: Recipe) -> Prompts:
@@ -46,20 +47,10 @@ def _found(recipe: Recipe, templates: Prompts, on_bad: OnBad) -> Iterator[Item |
     match recipe.source:
         case Conversations(path=path, truth=pattern):
             truth = re.compile(pattern) if pattern is not None else None
-            yield from _each(files.rows(path, on_bad), lambda row: conversations.item(row, truth), on_bad)
+            yield from jsonl.convert(files.rows(path, on_bad), lambda row: conversations.item(row, truth), on_bad)
         case Choice(path=path, first_index=first):
-            yield from _each(files.rows(path, on_bad), lambda row: choice.item(row, templates, first), on_bad)
+            yield from jsonl.convert(files.rows(path, on_bad), lambda row: choice.item(row, templates, first), on_bad)
         case Numeric(path=path):
-            yield from _each(files.rows(path, on_bad), lambda row: numeric.item(row, templates), on_bad)
+            yield from jsonl.convert(files.rows(path, on_bad), lambda row: numeric.item(row, templates), on_bad)
         case Retrieval() as spec:
             yield from retrieval.items(spec, templates)
-
-
-def _each(rows: Iterator[Row], make: Callable[[Row], Item | LeftOut], on_bad: OnBad) -> Iterator[Item | LeftOut]:
-    for row in rows:
-        try:
-            found = make(row)
-        except BadRow as bad:
-            on_bad(bad)
-            continue
-        yield found

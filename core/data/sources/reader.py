@@ -2,6 +2,7 @@
 
 import contextlib
 import runpy
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,10 +66,10 @@ class OwnReader:
                 raise UsageError(what, where=where, hint="leave `source.documents` out, or yield no documents")
 
     def _records(self) -> Iterator[Any]:
-        with _theirs(self.file):
+        with _Theirs(self.file):
             records = iter(self._called())
         while True:
-            with _theirs(self.file):
+            with _Theirs(self.file):
                 record = next(records, _END)
             if record is _END:
                 return
@@ -95,15 +96,18 @@ class OwnReader:
 
 _END = object()
 
+INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+"""Codes with which `dr` ends when it is interrupted."""
 
-class _theirs(contextlib.AbstractContextManager["_theirs"]):  # noqa: N801 - read as a word: with _theirs(file)
+
+class _Theirs(contextlib.AbstractContextManager["_Theirs"]):
     """While the user's code runs: what it prints goes to stderr, what it raises is told with its line."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._stdout = contextlib.redirect_stdout(sys.stderr)
 
-    def __enter__(self) -> "_theirs":
+    def __enter__(self) -> "_Theirs":
         self._stdout.__enter__()
         return self
 
@@ -111,8 +115,10 @@ class _theirs(contextlib.AbstractContextManager["_theirs"]):  # noqa: N801 - rea
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stdout.__exit__(kind, error, trace)
-        # Any error: it is the user's code, and nobody knows what it can raise. Ours and interrupts pass through.
-        if isinstance(error, Exception | SystemExit) and not isinstance(error, DrError):
+        # Any error: it is the user's code, and nobody knows what it can raise. Ours and interrupts pass through; a
+        # signal is told from the reader's own sys.exit by its code alone.
+        interrupted = isinstance(error, SystemExit) and error.code in INTERRUPTED
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, DrError) and not interrupted:
             told = f"{type(error).__name__}: {error}"
             raise DataError(f"the reader failed: {told}", where=_line(self._file, error)) from error
 

@@ -1,6 +1,9 @@
 """Readers of the user's own, and what can be wrong with them."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -123,3 +126,22 @@ yield {{"kind": "judgement", "query_id": "q", "document_id": "d1", "grade": 1, "
 def test_a_reader_that_yields_nothing_is_told(tmp_path):
     with pytest.raises(DataError, match="no document is left: the source gives none"):
         made(tmp_path, "return\nyield")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_inside_the_reader_is_no_fault_of_it(tmp_path, number, status):
+    (tmp_path / "reader.py").write_text(
+        "import sys, time\n"
+        "def read():\n"
+        "    print('reading', file=sys.stderr, flush=True)\n"
+        "    time.sleep(60)\n"
+        "    yield {'kind': 'document', 'id': 'd', 'text': 't'}\n"
+    )
+    (tmp_path / "r.yaml").write_text("stage: data\nout: out\nsource: {type: python, file: reader.py, function: read}\n")
+    command = [sys.executable, "-m", "cli.main", "data", "r.yaml"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
+        while "reading" not in child.stderr.readline():
+            assert child.poll() is None
+        child.send_signal(number)
+        assert child.wait(60) == status
+        assert "the reader failed" not in child.stderr.read()
