@@ -17,7 +17,8 @@ LOGS = "logs"
 
 
 def beside(out: Path, word: str) -> Path:
-    return out.with_name(f"{out.name}.{word}")
+    whole = out if out.name not in {"", ".."} else out.resolve()
+    return whole.parent / f"{whole.name}.{word}"  # `with_name` refuses the root
 
 
 def free_name(out: Path) -> Path:

@@ -133,7 +133,8 @@ class ArtifactRecipe(BaseRecipe):
 
 def is_artifact(path: Path) -> bool:
     """Whether an artifact, finished or begun, lies at `path`."""
-    return (path / "manifest.json").exists() or path.with_name(f"{path.name}.partial").is_dir()
+    whole = path if path.name not in {"", ".."} else path.resolve()
+    return (path / "manifest.json").exists() or (whole.parent / f"{whole.name}.partial").is_dir()
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

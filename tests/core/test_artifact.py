@@ -414,6 +414,13 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_finishes_after_room_is_m
     assert artifact.verify(small_disk / "out")["files"]["second.bin"]["bytes"] == 600_000
 
 
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_no_artifact(tmp_path, name):
+    command = [sys.executable, "-m", "cli.main", "index", "search", name, "x"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, "this is not an artifact" in done.stderr) == (2, True), done.stderr
+
+
 def test_a_disk_full_from_the_start_is_the_same_sentence(small_disk):
     with pytest.raises(OSError, match="No space"):
         (small_disk / "ballast").write_bytes(bytes(2_000_000))

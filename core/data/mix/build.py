@@ -86,6 +86,8 @@ def _files(path: Path) -> dict[str, Path]:
         return {"train.parquet" if is_parquet(path) else "train.jsonl": path}
     if found := held.rows(path):
         return found
+    if not path.exists():
+        raise UsageError("there is no such artifact or file", where=str(path), hint="run the stage that makes it first")
     raise UsageError(
         "here is neither a corpus nor a file of rows", where=str(path), hint="name a .jsonl or .parquet file"
     )
