@@ -84,10 +84,10 @@ def parquet_of(path, rows):
 @pytest.mark.parametrize(("kind", "write"), [("csv", csv_of), ("trec", trec_of), ("parquet", parquet_of)])
 def test_every_table_of_documents_is_streamed(tmp_path, kind, write):
     peaks = []
-    for count in (4_000, 40_000):  # of 1,500 characters: 6 MB and 60 MB
+    for count in (4_000, 160_000):  # of 1,500 characters: 6 MB and 240 MB
         path = tmp_path / f"{count}.{kind}"
         write(path, [(f"d{number}", f"{number} " + "bonds pay " * 150) for number in range(count)])
         argv = [sys.executable, "-c", READ, kind, str(path), str(count)]
         done = subprocess.run(argv, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True, check=True)
         peaks.append(int(done.stdout) / 1000)
-    assert peaks[1] - peaks[0] < 25, peaks
+    assert peaks[1] - peaks[0] < 80, peaks  # Arrow's pool grows to 50 MB and stays there
