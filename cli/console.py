@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from core import progress
@@ -90,13 +91,22 @@ class _Bars:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-            task = shown.add_task(what, total=total)
+            task = shown.add_task(what, total=total, note="")
 
             class Bar:
                 def advance(self, count: int = 1) -> None:
                     shown.advance(task, count)
+
+                def note(self, text: str) -> None:
+                    shown.update(task, note=text)
 
             yield Bar()
 
@@ -111,12 +121,27 @@ class _Lines:
 
 class _Line:
     def __init__(self, what: str, total: int | None) -> None:
-        self._what, self._total = what, total
-        self._done, self._told = 0, time.monotonic()
+        self._what, self._total, self._note = what, total, ""
+        self._done, self._started = 0, time.monotonic()
+        self._told = self._started
 
     def advance(self, count: int = 1) -> None:
         self._done += count
         if time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
-            of = f" of {self._total:,}" if self._total else ""
-            log.info("%s: %s%s", self._what, f"{self._done:,}", of)
+            log.info("%s: %s", self._what, self.told())
+
+    def told(self) -> str:
+        """How far it is, what stands beside, and the time left."""
+        of = f" of {self._total:,}" if self._total else ""
+        return ", ".join(filter(None, (f"{self._done:,}{of}", self._note, self._left())))
+
+    def note(self, text: str) -> None:
+        self._note = text
+
+    def _left(self) -> str:
+        """The time left when the rest goes as fast; empty when nobody knows."""
+        if not self._total or not 0 < self._done < self._total:
+            return ""
+        seconds = (time.monotonic() - self._started) / self._done * (self._total - self._done)
+        return f"{timedelta(seconds=round(seconds))} left"

@@ -4,12 +4,12 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-FLOW = ("data", "distill", "embed", "index", "serve", "eval", "run", "recipe", "env", "doctor")
+FLOW = ("data", "distill", "embed", "index", "serve", "eval", "rewrite", "reward", "run", "recipe", "env", "doctor")
 
 
 VERBS: tuple[str, ...] = ("list", "download", "build", "check", "convert", "rows", "mix")
-VERBS += ("personas", "run", "audit", "mine", "reasoning", "train", "search", "compare", "retrieval", "llm")
-VERBS += ("ls", "cp", "show", "validate", "create")
+VERBS += ("personas", "run", "audit", "mine", "reasoning", "train", "merge", "encode", "parity")
+VERBS += ("search", "compare", "retrieval", "llm", "test", "replay", "ls", "cp", "show", "validate", "create")
 
 
 class Flow(TyperGroup):

@@ -14,7 +14,7 @@ class Stage:
 
     name: str
     command: str
-    """Its verb on the command line: `dr <group> <command> RECIPE`."""
+    """Its verb on the command line: `dr <group> <command> RECIPE`. Empty: the stage has no group, `dr <stage> RECIPE`."""
     package: str
     """Where it lives under `core`: a package with `recipe.Recipe`."""
     verb: str
@@ -23,11 +23,13 @@ class Stage:
     """Whether it runs until stopped instead of making an artifact."""
     estimates: bool = False
     """Whether its module `estimate` says before the first step, by `run(recipe)`, what the work will cost."""
+    gates: bool = False
+    """Whether its module holds a finished artifact, by `gate(recipe)`, against what the recipe demands."""
 
     @property
     def line(self) -> str:
         """The command that runs its recipes."""
-        return f"dr {self.package.split('.')[0]} {self.command}"
+        return f"dr {self.package.split('.')[0]} {self.command}".rstrip()
 
     def recipe_model(self) -> Any:
         """The pydantic model of its recipes."""
@@ -53,9 +55,13 @@ STAGES = {
         Stage("distill", "run", "distill", "run", estimates=True),
         Stage("mine", "mine", "distill.mine", "run"),
         Stage("reasoning", "reasoning", "distill.reasoning", "run"),
-        Stage("embed", "train", "embed", "train"),
+        Stage("embed", "train", "embed", "train", gates=True),
+        Stage("merge", "merge", "embed.merge", "run"),
+        Stage("encode", "encode", "embed.encode", "run"),
         Stage("index", "build", "index", "build"),
-        Stage("eval", "run", "eval", "score"),
+        Stage("eval", "run", "eval", "score", gates=True),
+        Stage("rewrite", "", "rewrite", "run", estimates=True),
+        Stage("reward", "test", "reward", "scorer", answers=True),
         Stage("serve", "retrieval", "serve", "app", answers=True),
         Stage("llm", "llm", "serve.llm", "run", answers=True),
     )

@@ -37,10 +37,11 @@ def _plain_group(name: str, help_: str) -> typer.Typer:
 
 data = _group("data", "Turn raw sources into a corpus, queries and judgements.", "build")
 distill = _group("distill", "Write queries for documents that have none, and mine their hard negatives.", "run")
-embed = _group("embed", "Train an embedding model.", "train")
+embed = _group("embed", "Train an embedding model, merge its adapter, encode with it.", "train")
 index = _group("index", "Build and search an index.", "build")
 serve = _group("serve", "Answer searches, or serve a language model, over HTTP.", "retrieval")
 evaluation = _group("eval", "Measure a system against judgements.", "run")
+reward = _plain_group("reward", "Try a reward before a training pays for it.")
 recipe = _plain_group("recipe", "List, copy, show and validate recipes.")
 env = _plain_group("env", "Make the interpreters that other people's programs run in.")
 

@@ -111,7 +111,7 @@ def _hint(knobs: Sequence[Knob]) -> str:
     told = [
         f"  {line:<{width}}  # now {_yaml(knob.value)}: {knob.why}" for line, knob in zip(lines, useful, strict=True)
     ]
-    return "\n".join(["run it again with one of these after the recipe, the first ones first:", *told])
+    return "\n".join(["run it again with --force and one of these after the recipe, the first ones first:", *told])
 
 
 def _yaml(value: object) -> str:

@@ -14,6 +14,10 @@ class Bar(Protocol):
         """`count` more units are done."""
         ...
 
+    def note(self, text: str) -> None:
+        """A few words to stand beside the count, in the place of earlier ones."""
+        ...
+
 
 class Listener(Protocol):
     """Shows bars."""
@@ -27,6 +31,9 @@ class _Silent:
     def advance(self, count: int = 1) -> None:
         """Nobody listens."""
 
+    def note(self, text: str) -> None:
+        """Nobody listens."""
+
     @contextlib.contextmanager
     def bar(self, what: str, total: int | None) -> Iterator[Bar]:  # noqa: ARG002 - the protocol's signature
         yield self
@@ -35,10 +42,10 @@ class _Silent:
 _listener: Listener = _Silent()
 
 
-def listen(listener: Listener) -> None:
-    """Show all further progress on `listener`."""
+def listen(listener: Listener | None) -> None:
+    """Show all further progress on `listener`; None: on nothing."""
     global _listener
-    _listener = listener
+    _listener = listener or _Silent()
 
 
 def bar(what: str, total: int | None = None) -> contextlib.AbstractContextManager[Bar]:

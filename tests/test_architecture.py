@@ -12,8 +12,8 @@ FILES = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
 
 GROUND = {"errors", "types", "lazy", "digest", "versions", "recipe", "artifact", "process", "progress", "tracking"}
 GROUND |= {"memory", "shipped", "address"}
-TOOLS = {"formats", "text", "measure", "significance", "retrieval", "llm", "hub", "environment", "doctor"}
-STAGES = {"data", "distill", "embed", "index", "serve", "eval"}
+TOOLS = {"formats", "text", "measure", "significance", "retrieval", "reward", "llm", "hub", "environment", "doctor"}
+STAGES = {"data", "distill", "embed", "index", "serve", "eval", "rewrite"}
 
 FURTHER = [
     ("data", "rows", "data/rows-tiny"),
@@ -22,6 +22,9 @@ FURTHER = [
     ("distill", "mine", "distill/mine-tiny"),
     ("distill", "reasoning", "distill/reasoning"),
     ("distill", "run", "distill/finance"),
+    ("embed", "merge", "embed/merge"),
+    ("embed", "encode", "embed/encode"),
+    ("embed", "train", "embed/qwen3-infonce-lora"),
     ("serve", "llm", "serve/llm"),
 ]
 """Commands of further verbs: group, verb, shipped recipe."""
@@ -119,7 +122,7 @@ def test_modules_are_imported_by_name_in_two_places_only():
     assert not [path for path in FILES if "__import__" in path.read_text(encoding="utf-8")]
 
 
-@pytest.mark.parametrize("file", ["core/measure.py", "core/text/normal.py"])
+@pytest.mark.parametrize("file", ["core/measure.py", "core/text/normal.py", "core/text/answer.py"])
 def test_what_rewards_run_elsewhere_is_standard_library_only(file):
     assert {imported.split(".")[0] for imported in imports(ROOT / file)} <= sys.stdlib_module_names
 

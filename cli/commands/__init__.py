@@ -12,6 +12,7 @@ from cli.commands import (  # noqa: F401 - each puts its commands on the tree
     index,
     mix,
     recipe,
+    reward,
     rows,
     serve,
     whole,

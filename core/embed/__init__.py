@@ -1,9 +1,13 @@
-"""`dr embed train`: a corpus -> an embedding model trained on it.
+"""`dr embed train`: rows -> an embedding model trained on them, and the proof that it helped.
 
-In: an artifact of `data`. Out: `model/` (a complete sentence-transformers folder), `held_out.jsonl` (pairs kept back),
-`report.json` (what it learnt, against BM25 alone), `logs/` (the loss).
+In: an artifact of `data` or `distill mine`, or files of the user's own; a model, or nothing. Out: `model/` (the best
+checkpoint, a complete sentence-transformers folder), `checkpoints/`, `held_out.jsonl` (what the proof asks),
+`report.json` (before and after, against BM25), `logs/` (losses and scores, as rows and as pictures).
 
-`pairs` makes pairs of texts from documents alone, `held_out` keeps documents back, `static` is the model's first
-state (`tokenizer` its pieces, `latent` their vectors), `contrastive` trains any model on pairs, `report` measures.
-The same seed gives the same model on one machine with one number of threads; sums in another order round differently.
+`train` is the verb. `rows` are what it reads, `models` what is trained, `losses` what is made smaller, `fit` one
+training in one process or several, `proof` the measurement at its end; `sweep` measures all checkpoints anew. `merge`
+and `encode` are stages of their own: an adapter into its base, and texts into vectors.
+
+The same seed gives the same model on one machine with one number of threads, however often the training was killed;
+sums in another order round differently.
 """

@@ -1,28 +1,28 @@
-"""`dr embed train`: from a corpus to a model and a report of what it learnt."""
+"""`dr embed train`: rows in, a model and the proof that it helped out."""
 
-import errno
 import json
 import logging
-import random
-import re
-from collections.abc import Sequence
-from dataclasses import asdict
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
 
-from core import memory
 from core.artifact import Work, write_json
-from core.embed import contrastive, held_out, pairs, questions, report, static
+from core.embed.fit import knobs, launch
+from core.embed.fit import run as fitting
+from core.embed.fit.checkpoints import TRAINER_STATE, choose, slim
+from core.embed.models import build, saved
+from core.embed.models.spec import Static
+from core.embed.proof import gate as proof_gate
+from core.embed.proof.prove import facts, prove
 from core.embed.recipe import Recipe
-from core.formats import beir
-from core.memory import Knob
-from core.tracking import open_tracker
-from core.types import Document
+from core.embed.rows.read import read
+from core.embed.rows.row import Material
+from core.retrieval.checkpoints import CHECKPOINTS, MEASURED, MODEL, Checkpoint, found
 
-MODEL = "model"
 HELD_OUT = "held_out.jsonl"
 REPORT = "report.json"
 
@@ -30,65 +30,75 @@ log = logging.getLogger(__name__)
 
 
 def run(recipe: Recipe, work: Work) -> None:
-    """Artifact of `data` -> model.
+    """What `recipe` trains on -> model, its checkpoints, and the report of what it learnt.
+
+    A killed run goes on from its newest checkpoint; one that was killed in its proof does not train again.
 
     Raises:
-        DataError: the corpus is too small to make pairs.
+        DataError: the rows are too few, or unusable.
         DrError: the loss is no number any more.
         OutOfMemory: with the fields that need less.
     """
-    rng = random.Random(f"{recipe.seed}/held out")  # noqa: S311 - no secret hangs on it
-    documents = held_out.split(beir.read_documents(recipe.data), recipe.held_out, rng)
-    cut_out = [pairs.question(document, rng) for document in documents.held_out]
-    _write(work.path / HELD_OUT, cut_out)
-    answered = questions.read(recipe.questions)
-    questions.check(answered, documents.training, recipe.questions)
-    model, steps = _learn(recipe, documents.training, answered, work.logs)
-    _save(model, work.path / MODEL)
-    learnt = report.measure(work.path / MODEL, recipe.bm25, cut_out, documents.training, recipe.seed)
-    write_json(work.path / REPORT, learnt)
-    log.info(learnt["verdict"])
-    work.stats |= {
-        "documents": documents.num_read,
-        "training_documents": len(documents.training),
-        "held_out_documents": len(documents.held_out),
-        "questions": sum(len(answered.get(document.id, ())) for document in documents.training),
-        "vocabulary": len(model.tokenizer.get_vocab()),
-        "steps": steps,
-        "ndcg@10": learnt["ndcg@10"],
-    }
+    build.check(recipe.model)
+    material = read(recipe)
+    launch.train(recipe, material, work.path)
+    over = fitting.finished(work.path) or {}
+    for warning in over["warnings"]:
+        log.warning("%s", warning)
+    checkpoints = found(work.path / CHECKPOINTS)
+    chosen = choose(checkpoints, recipe.checkpoints.select_by)
+    _copy_model(chosen, work.path / MODEL)
+    _write_held_out(material, work.path / HELD_OUT)
+    with knobs.explained(recipe):
+        report = _prove(recipe, work.path, material)
+    write_json(work.path / REPORT, report)
+    log.info("%s", report["verdict"])
+    for checkpoint in checkpoints:
+        slim(checkpoint)
+    work.stats |= material.facts | facts(report)
+    work.stats |= {"steps": over["steps"], "best_step": chosen.step, **_vocabulary(recipe, work.path / MODEL)}
 
 
-def _learn(
-    recipe: Recipe, documents: Sequence[Document], answered: contrastive.Questions, logs: Path
-) -> tuple[SentenceTransformer, int]:
-    """The trained model, and the steps it took."""
-    torch.manual_seed(recipe.seed)
-    with (
-        memory.explained(_knobs(recipe)),
-        open_tracker(recipe.tracking, logs, recipe.model_dump(mode="json")) as tracker,
-    ):
-        model = static.build(recipe.model, documents)
-        return model, contrastive.train(model, documents, answered, recipe, tracker)
+def gate(recipe: Recipe) -> None:
+    """Raises GateFailed when the finished artifact's model is significantly worse than its base."""
+    proof_gate.gate(recipe)
 
 
-def _save(model: SentenceTransformer, path: Path) -> None:
-    try:
-        model.save(str(path), create_model_card=False)
-    except SafetensorError as error:
-        # The library wraps what the system said: "… (os error 28)".
-        number = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(number[1]) if number else errno.EIO, str(error), str(path)) from None
+def _prove(recipe: Recipe, folder: Path, material: Material) -> dict[str, Any]:
+    """The report; the model before training is beside the trained one for as long as that takes."""
+    with tempfile.TemporaryDirectory(prefix="base-", dir=folder) as place:
+        base = build.base(recipe.model, "cpu")
+        if base is not None:
+            saved.save(base, Path(place))
+        untrained = None if base is None else Path(place)
+        del base
+        return prove(recipe, untrained, folder / MODEL, material)
 
 
-def _write(path: Path, cut_out: Sequence[pairs.Pair]) -> None:
-    lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in cut_out)
+def _copy_model(checkpoint: Checkpoint, place: Path) -> None:
+    """The checkpoint's model without what belongs to the training."""
+    shutil.rmtree(place, ignore_errors=True)  # a killed run's half copy
+    shutil.copytree(checkpoint.path, place, ignore=shutil.ignore_patterns(MEASURED, *TRAINER_STATE))
+
+
+def _write_held_out(material: Material, path: Path) -> None:
+    lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in _held_out(material))
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def _knobs(recipe: Recipe) -> list[Knob]:
-    return [
-        Knob.halved("batch_size", recipe.batch_size, "texts held at a time", least=32),
-        Knob.halved("model.dimension", recipe.model.dimension, "size of all vectors", least=64),
-        Knob.halved("model.vocabulary", recipe.model.vocabulary, "number of vectors", least=2_000),
-    ]
+def _held_out(material: Material) -> Iterator[dict[str, Any]]:
+    """What the proof asks: queries and who answers them, or graded pairs."""
+    if material.exam is not None:
+        for query in material.exam.queries:
+            yield {"query_id": query.id, "query": query.text, "documents": dict(material.exam.qrels[query.id])}
+    for row in material.graded:
+        for document, rel in zip(row.documents, row.labels or (), strict=True):
+            yield {"query": row.query, "document": document, "rel": rel, "weight": row.weight}
+
+
+def _vocabulary(recipe: Recipe, model: Path) -> dict[str, int]:
+    """How many pieces a static model has learnt."""
+    if not isinstance(recipe.model, Static):
+        return {}
+    (tokenizer,) = model.rglob("tokenizer.json")
+    return {"vocabulary": Tokenizer.from_file(str(tokenizer)).get_vocab_size()}

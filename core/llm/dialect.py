@@ -14,6 +14,9 @@ FORMATS = ("json_schema", "json_object", "none")
 THINKING = ("enable_thinking", "chat_template_kwargs")
 """DashScope takes the first in the body itself, vLLM and SGLang the second, for Qwen3's chat template."""
 
+CONTINUE: dict[str, bool] = {"continue_final_message": True, "add_generation_prompt": False}
+"""How vLLM and SGLang are told to write on where a last message of the assistant ends, not to begin a new one."""
+
 _FORMAT = re.compile(
     r"response_format|json_schema|json_object|guided|structured|grammar|xgrammar|outlines", re.IGNORECASE
 )
@@ -25,7 +28,7 @@ class Dialect:
     def __init__(self, llm: Llm) -> None:
         self._llm = llm
         self._formats = list(FORMATS) if llm.response_format == "auto" else [llm.response_format]
-        self._extras = list(THINKING)
+        self._extras = [*THINKING, *CONTINUE]
         self._length = "max_tokens"
         self.version = 0
         """Grows with every field left out."""
@@ -45,6 +48,8 @@ class Dialect:
             body["enable_thinking"] = llm.thinking
         if "chat_template_kwargs" in self._extras:
             body["chat_template_kwargs"] = {"enable_thinking": llm.thinking}
+        if request.messages and request.messages[-1].role == "assistant":
+            body |= {name: value for name, value in CONTINUE.items() if name in self._extras}
         if request.schema is not None and self._formats[0] == "json_schema":
             schema = {"name": "answer", "schema": request.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -63,7 +68,7 @@ class Dialect:
         return False
 
     def _ways(self, message: str, body: dict[str, Any]) -> list[tuple[bool, Callable[[], str]]]:
-        sent = [name for name in THINKING if name in body]
+        sent = [name for name in (*THINKING, *CONTINUE) if name in body]
         named = [name for name in sent if re.search(rf"\b{name}\b", message)]
         format_sent = "response_format" in body and len(self._formats) > 1
         other = re.search(r"\b(temperature|top_p|max_tokens|max_completion_tokens)\b", message)

@@ -3,29 +3,34 @@
 The contract says what decides a vector; an index stores it and refuses a model that would answer otherwise.
 """
 
+import contextlib
+import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from core import digest, progress
-from core.errors import ArtifactError, ContractError, Missing
-from core.recipe.model import is_artifact
-from core.retrieval.spec import Dense
+from core.errors import ContractError, Missing
+from core.lazy import require
+from core.retrieval.models import resolve
+from core.retrieval.spec import Dense, Precision
 
 Vectors = npt.NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
 QUERY_NAMES, DOCUMENT_NAMES = ("query",), ("document", "passage", "corpus")
+ADAPTER = "adapter_config.json"
 SAMPLES = 64
 """Values of each parameter that a contract's digest of the weights looks at."""
 
@@ -39,7 +44,9 @@ class Contract:
 
     dimension: int
     modules: tuple[str, ...]
-    """The model's parts in order, with the pooling's mode."""
+    """The model's parts in order, with the pooling's mode, and whether it leaves out the prompt."""
+    normalisation: str
+    """What is done to every vector at the end: `l2` brings it to length 1, in 32 bits."""
     query_prompt: str
     document_prompt: str
     max_tokens: int | None
@@ -48,7 +55,9 @@ class Contract:
     tokenizer: str
     """Digest of the tokenizer's own serialisation."""
     weights: str
-    """Digest of samples of every parameter: tells two trainings of one architecture apart."""
+    """Digest of samples of every parameter, adapters included: tells two trainings of one architecture apart."""
+    precision: Precision
+    """Numbers that it is computed in."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON gives it back."""
@@ -57,6 +66,11 @@ class Contract:
     def check(self, stored: dict[str, Any]) -> None:
         """Raises ContractError when this model is not the one that made the stored vectors."""
         mine = self.as_dict()
+        if lacking := mine.keys() - stored.keys():
+            raise ContractError(
+                f"the index was built by an earlier version, whose contract does not say {', '.join(sorted(lacking))}",
+                hint="build it again with --force",
+            )
         if different := [
             f"{name}: {stored.get(name)} → {mine[name]}" for name in mine if stored.get(name) != mine[name]
         ]:
@@ -71,10 +85,29 @@ class Encoder:
 
     def __init__(self, model: SentenceTransformer, spec: Dense) -> None:
         self._model, self._batch_size = model, spec.batch_size
+        self._pool: Any = None
         if spec.max_tokens is not None:
             _cut_at(model, spec.max_tokens)
-        self.contract = _contract(model)
+        self.contract = _contract(model, spec.precision)
         self._query_prompt = self.contract.query_prompt
+
+    @contextlib.contextmanager
+    def on(self, devices: Sequence[str]) -> Iterator[None]:
+        """Encode on `devices` inside the block (`cuda:0`, `cpu`); several share the work, each in a process of its own.
+
+        None leaves the model where it is.
+        """
+        if len(devices) == 1:
+            self._model.to(devices[0])
+        if len(devices) <= 1:
+            yield
+            return
+        self._pool = self._model.start_multi_process_pool(list(devices))
+        try:
+            yield
+        finally:
+            self._model.stop_multi_process_pool(self._pool)
+            self._pool = None
 
     def set_task(self, task: str) -> None:
         """Fill the task slot of the query prompt; warns where that departs from the contract."""
@@ -87,25 +120,48 @@ class Encoder:
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """[len(texts), dimension] unit vectors of queries, float32."""
-        return self._encode(texts, self._query_prompt)
+        return self._encode(texts, self._query_prompt, "query")
 
     def documents(self, texts: Sequence[str]) -> Vectors:
         """[len(texts), dimension] unit vectors of documents, float32."""
-        return self._encode(texts, self.contract.document_prompt)
+        return self._encode(texts, self.contract.document_prompt, "document")
 
-    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+    def query_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of each query the model reads: with the prompt and special tokens, after the cut."""
+        return self._num_tokens(texts, self._query_prompt)
+
+    def document_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of each document the model reads: with the prompt and special tokens, after the cut."""
+        return self._num_tokens(texts, self.contract.document_prompt)
+
+    def _num_tokens(self, texts: Sequence[str], prompt: str) -> list[int]:
+        if not texts:
+            return []
+        shown = [text or " " for text in texts]
+        if isinstance(self._model[0], StaticEmbedding):  # its rows have no mask
+            pieces = self._model.tokenizer.encode_batch_fast(
+                [prompt + text for text in shown], add_special_tokens=False
+            )
+            return [len(row) for row in pieces]
+        read = self._model.preprocess(shown, prompt=prompt)
+        return [int(n) for n in read["attention_mask"].sum(1)]
+
+    def _encode(self, texts: Sequence[str], prompt: str, task: str) -> Vectors:
+        if not texts:
+            return np.empty((0, self.contract.dimension), np.float32)
         # An empty text has no token, and the mean over none is NaN in some models: a blank stands in for it.
         vectors = self._model.encode(
             [text or " " for text in texts],
             prompt=prompt,
             batch_size=self._batch_size,
-            normalize_embeddings=True,
             show_progress_bar=False,
+            pool=self._pool,
+            task=task,  # which way a text takes in a model with one for each kind
         )
         if not np.isfinite(vectors).all():
             bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
             raise ContractError(f"the model gives NaN for the text {texts[bad][:80]!r}", hint="its weights are damaged")
-        return np.ascontiguousarray(vectors, np.float32)
+        return _unit(np.ascontiguousarray(vectors, np.float32))
 
     def all_documents(self, texts: Sequence[str]) -> Vectors:
         """Like `documents`, for many texts, with a progress bar."""
@@ -119,26 +175,56 @@ class Encoder:
 
 
 def open_encoder(spec: Dense) -> Encoder:
-    """Load the model that `spec` names: an artifact of `dr embed train`, a folder, or a name on the hub.
+    """Load the model that `spec` names: an artifact of `dr embed train` or `merge`, a folder, or a name on the hub.
 
     Raises:
-        Missing: it is none of them, or the hub does not answer.
+        Missing: it is none of them, the hub does not answer, or the base of an adapter is not there.
         ArtifactError: it is a folder without a model.
     """
-    path = Path(spec.model)
-    if is_artifact(path):
-        path = path / "model"
-    elif path.is_dir() and not (path / "modules.json").exists() and not (path / "config.json").exists():
-        raise ArtifactError("this folder holds no model: neither modules.json nor config.json", where=str(path))
-    name = str(path) if path.is_dir() else spec.model
+    return Encoder(load(spec.model, trust_remote_code=spec.trust_remote_code, precision=spec.precision), spec)
+
+
+def load(name: str, *, trust_remote_code: bool = False, precision: Precision = "fp32") -> SentenceTransformer:
+    """The model that `name` means, as sentence-transformers loads it; see `open_encoder`, also for what it raises."""
+    place = resolve(name)
+    base = _adapter_base(Path(place))
+    if base is not None:
+        require("peft")
+    kind = _Autocast if precision == "bf16" else SentenceTransformer
     try:
-        model = SentenceTransformer(name, trust_remote_code=spec.trust_remote_code)
+        return kind(place, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, SafetensorError) as error:
-        raise Missing(
-            f"the model `{spec.model}` cannot be loaded: {str(error).splitlines()[0]}",
-            hint="give an artifact of `dr embed train`, a local folder, or a hub name (HF_ENDPOINT names a mirror)",
-        ) from None
-    return Encoder(model, spec)
+        what, hint = (
+            f"the model `{name}` cannot be loaded: {str(error).splitlines()[0]}",
+            ("give an artifact of `dr embed train`, a local folder, or a hub name (HF_ENDPOINT names a mirror)"),
+        )
+        if base is not None:
+            what, hint = (
+                f"{what} (it is an adapter of `{base}`)",
+                f"put `{base}` back where the adapter's {ADAPTER} says",
+            )
+        raise Missing(what, hint=hint) from None
+
+
+def _adapter_base(folder: Path) -> str | None:
+    """What the adapter in `folder` is for; None when the folder holds a whole model, or is none."""
+    path = folder / ADAPTER
+    return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]) if path.exists() else None
+
+
+class _Autocast(SentenceTransformer):
+    """Computes in bfloat16 where that is as good as float32; weights stay as they are. Goes into other processes."""
+
+    def forward(self, input: dict[str, torch.Tensor], **kwargs: Any) -> dict[str, torch.Tensor]:  # noqa: A002 - inherited
+        """See SentenceTransformer."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return super().forward(input, **kwargs)
+
+
+def _unit(vectors_NH: Vectors) -> Vectors:
+    """Each row at length 1; a zero row stays zero."""
+    unit_NH: Vectors = vectors_NH / np.maximum(np.linalg.norm(vectors_NH, axis=1, keepdims=True), 1e-12)
+    return unit_NH
 
 
 def _cut_at(model: SentenceTransformer, max_tokens: int) -> None:
@@ -149,16 +235,18 @@ def _cut_at(model: SentenceTransformer, max_tokens: int) -> None:
         model.max_seq_length = max_tokens
 
 
-def _contract(model: SentenceTransformer) -> Contract:
+def _contract(model: SentenceTransformer, precision: Precision) -> Contract:
     return Contract(
         dimension=int(model.get_embedding_dimension() or 0),
         modules=tuple(_module_name(module) for module in model),
+        normalisation="l2",
         query_prompt=_prompt(model, QUERY_NAMES),
         document_prompt=_prompt(model, DOCUMENT_NAMES),
         max_tokens=model.max_seq_length if isinstance(model.max_seq_length, int) else None,
         padding_side=str(getattr(model.tokenizer, "padding_side", "right")),
         tokenizer=_tokenizer_digest(model.tokenizer),
         weights=_weights_digest(model),
+        precision=precision,
     )
 
 
@@ -173,7 +261,10 @@ def _weights_digest(model: SentenceTransformer) -> str:
 
 def _module_name(module: Any) -> str:
     mode = getattr(module, "pooling_mode", None)
-    return f"{type(module).__name__}({mode})" if isinstance(mode, str) else type(module).__name__
+    if mode is None:
+        return type(module).__name__
+    modes = mode if isinstance(mode, str) else "+".join(mode)
+    return f"{type(module).__name__}({modes}{'' if module.include_prompt else ', without prompt'})"
 
 
 def _prompt(model: SentenceTransformer, names: Sequence[str]) -> str:

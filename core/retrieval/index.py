@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -19,6 +19,9 @@ from core.retrieval import store as stores
 from core.retrieval.fusion import fuse
 from core.retrieval.spec import Backend, Bm25, Dense, Engine, Hybrid, Leg, LegSpec, Method, Scored
 from core.types import Document, Hit
+
+if TYPE_CHECKING:
+    from core.retrieval.encoder import Encoder
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +128,20 @@ class OpenIndex:
     def contracts(self) -> dict[str, Any]:
         """What decides terms and vectors, a leg each."""
         return {name: leg.contract for name, leg in self._legs.items()}
+
+    @property
+    def encoder(self) -> "Encoder | None":
+        """The dense leg's model, loaded and checked against the contract; None without such a leg.
+
+        Raises:
+            ContractError: the model is not the one the vectors came from.
+        """
+        if "dense" not in self._legs:
+            return None
+        from core.retrieval.dense import DenseLeg
+
+        leg = self._legs["dense"]
+        return leg.encoder if isinstance(leg, DenseLeg) else None
 
     def _number(self, document_id: str) -> int:
         if (number := self.store.number(document_id)) is None:

@@ -34,16 +34,23 @@ class Bm25(Part):
     """How text becomes terms; stored in the index as a contract."""
 
 
+Precision = Literal["fp32", "bf16"]
+"""Numbers that a model is computed in."""
+
+
 class Dense(Part):
     """Exact inner-product search over normalised vectors (FAISS flat)."""
 
     type: Literal["dense"]
-    model: Annotated[str, From("embed", or_name=True)]
-    """Artifact of `dr embed train`, folder of a sentence-transformers model, or its name on the hub."""
+    model: Annotated[str, From("embed", "merge", or_name=True)]
+    """Artifact of `dr embed train` or `dr embed merge`, folder of a model, or its name on the hub."""
     batch_size: PositiveInt = 256
     """Documents encoded at a time."""
     max_tokens: PositiveInt | None = None
     """Tokens of a text that are encoded. null: as the model says."""
+    precision: Precision = "fp32"
+    """Numbers that the model is computed in (autocast); bf16 is faster where the processor or GPU knows it, and part of
+    the index's contract."""
     trust_remote_code: bool = False
     """Whether code that comes with the model may run."""
 

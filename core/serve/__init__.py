@@ -1,5 +1,6 @@
-"""An index (artifact of `index`) answers over HTTP until it is stopped; no artifact is made. `dr serve`.
+"""An index (artifact of `index`), a model, or both answer over HTTP until stopped; no artifact is made. `dr serve`.
 
-`protocol` says what is asked and answered, `engine` searches many requests together, `journal` writes a line for each,
-`app` puts them behind HTTP.
+`protocol` and `vectors` say what is asked and answered, `engine` lets one thread work for many requests together
+(`searching`, `embedding`), `desk` and `model_desk` hold the recipe's limits, `journal` writes a line for each request,
+`service` opens what is served, `app` puts it behind HTTP.
 """

@@ -1,11 +1,12 @@
-"""The search service: `POST /retrieve` and `GET /health`."""
+"""The service: `POST /retrieve`, `/v1/embeddings` and `/similarity`, `GET /health` and `/v1/models`."""
 
 import contextlib
 import gc
 import hmac
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -14,17 +15,21 @@ from starlette.requests import ClientDisconnect
 from core import artifact
 from core.address import listen, url
 from core.errors import Missing
-from core.retrieval.index import open_index
-from core.serve.desk import Desk
+from core.serve.asking import Gone
 from core.serve.journal import Entry, Journal
 from core.serve.listen import Server
-from core.serve.protocol import Question, Refused
+from core.serve.protocol import Question
 from core.serve.recipe import Recipe
+from core.serve.refused import Body, OpenAIRefused, Refused
+from core.serve.service import Service
+from core.serve.vectors import Comparison, Wish
 
 log = logging.getLogger(__name__)
 
-SCHEMA = {"requestBody": {"required": True, "content": {"application/json": {"schema": Question.model_json_schema()}}}}
-"""Shown at /docs. The body is read by us: any content type will do, and every refusal is one sentence."""
+ROUTES = "POST /retrieve, POST /v1/embeddings, POST /similarity, GET /v1/models and GET /health"
+
+Answering = Callable[[bytes, Entry, Gone], Awaitable[bytes]]
+"""From the body of a request to that of its answer."""
 
 
 def run(recipe: Recipe) -> None:
@@ -35,67 +40,106 @@ def run(recipe: Recipe) -> None:
         Missing: the token's variable is not set, or the model is not there.
     """
     with listen(recipe.host, recipe.port) as sock:
-        app = create(recipe)
+        service, app = create(recipe)
         # What is loaded stays: left in the collector's reach, it costs a pause of 60 ms every thousand requests.
         gc.collect()
         gc.freeze()
-        Server(app, lambda: log.info("%s", _greeting(recipe, url(*sock.getsockname()[:2]), app.description))).run(
-            [sock]
-        )
+        greeting = _greeting(recipe, url(*sock.getsockname()[:2]), service)
+        Server(app, lambda: log.info("%s", greeting)).run([sock])
 
 
-def create(recipe: Recipe) -> FastAPI:
-    """The service with its index open and searched once; cheap checks come first."""
-    artifact.read(recipe.index, ("index",))
+def create(recipe: Recipe) -> tuple[Service, FastAPI]:
+    """The service with all open and tried once, and its routes; cheap checks come first."""
+    artifact.check_inputs(recipe)
     token = _token(recipe)
     with contextlib.ExitStack() as on_failure:
         journal = Journal(recipe.log_path, with_queries=recipe.log_queries)
         on_failure.callback(journal.close)
-        desk = Desk(recipe, open_index(recipe.index, task=recipe.task_desc))
+        service = Service(recipe)
         on_failure.pop_all()
-    return _routes(desk, journal, token, recipe.max_body_bytes)
 
-
-def _routes(desk: Desk, journal: Journal, token: bytes | None, max_bytes: int) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with contextlib.closing(journal):
-            async with desk.engine:
+            async with service.open():
                 yield
 
     # Its pages of documentation name the index: not for everybody where a token is asked for.
     docs = None if token else "/openapi.json"
-    app = FastAPI(title="dr serve", description=desk.summary, lifespan=lifespan, openapi_url=docs)
+    app = FastAPI(title="dr serve", description=service.summary, lifespan=lifespan, openapi_url=docs)
+    _routes(service, _Door(service, journal, token, recipe.max_body_bytes), app)
+    return service, app
 
-    @app.post("/retrieve", openapi_extra=SCHEMA)
+
+class _Door:
+    """What every request passes on its way in and out."""
+
+    def __init__(self, service: Service, journal: Journal, token: bytes | None, max_bytes: int) -> None:
+        self._service, self._journal, self._token, self._max_bytes = service, journal, token, max_bytes
+
+    async def answer(self, request: Request, route: str, answer: Answering) -> Response:
+        """What `answer` makes of the body, or its refusal; counted and noted."""
+        entry = Entry(route)
+        try:
+            _check_token(request, self._token)
+            body = await _body(request, self._max_bytes)
+            response = _json(await answer(body, entry, request.is_disconnected))
+        except Refused as refused:
+            response = _refusal(refused, route)
+        self._service.statuses[response.status_code] += 1
+        self._journal.write(entry, response.status_code)
+        return response
+
+    def health(self, request: Request) -> Response:
+        """Only whether it lives, for one who has no token."""
+        entry = Entry("/health")
+        body = self._service.health() if _has_token(request, self._token) else self._service.pulse()
+        response = _json(body, 200 if self._service.running else 500)
+        self._journal.write(entry, response.status_code)
+        return response
+
+
+def _routes(service: Service, door: _Door, app: FastAPI) -> None:
+    @app.post("/retrieve", openapi_extra=_schema(Question))
     async def retrieve(request: Request) -> Response:
         """The best documents of each query."""
-        entry = Entry("/retrieve")
-        try:
-            _check_token(request, token)
-            body = await _body(request, max_bytes)
-            response = _json(await desk.answer(body, entry, request.is_disconnected))
-        except Refused as refused:
-            response = _json(refused.body(), refused.status, refused.headers)
-        desk.statuses[response.status_code] += 1
-        journal.write(entry, response.status_code)
-        return response
+        return await door.answer(request, "/retrieve", lambda *asked: service.search.answer(*asked))
+
+    @app.post("/v1/embeddings", openapi_extra=_schema(Wish))
+    async def embeddings(request: Request) -> Response:
+        """The vector of each text, as OpenAI's clients read it."""
+        return await door.answer(request, "/v1/embeddings", lambda *asked: service.model.embeddings(*asked))
+
+    @app.post("/similarity", openapi_extra=_schema(Comparison))
+    async def similarity(request: Request) -> Response:
+        """The cosine of each pair: its first text gets the query prompt, its second the document prompt."""
+        return await door.answer(request, "/similarity", lambda *asked: service.model.similarity(*asked))
+
+    @app.get("/v1/models")
+    async def models(request: Request) -> Response:
+        """The model that `/v1/embeddings` has."""
+        return await door.answer(request, "/v1/models", lambda *_: service.model.models())
 
     @app.get("/health")
     async def health(request: Request) -> Response:
-        """What is served, and how it fares; only whether it lives, for one who has no token."""
-        entry = Entry("/health")
-        body = desk.health() if _has_token(request, token) else desk.pulse()
-        response = _json(body, 200 if desk.engine.running else 500)
-        journal.write(entry, response.status_code)
-        return response
+        """What is served, and how it fares."""
+        return door.health(request)
 
     @app.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
-        sentence = f"{request.method} {request.url.path}: there are POST /retrieve and GET /health"
-        return _json(Refused(error.status_code, sentence).body(), error.status_code, error.headers)
+        refused = Refused(error.status_code, f"{request.method} {request.url.path}: there are {ROUTES}")
+        return _refusal(refused, request.url.path)
 
-    return app
+
+def _schema(kind: type[Body]) -> dict[str, Any]:
+    """Shown at /docs. The body is read by us: any content type will do, and every refusal is one sentence."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": kind.model_json_schema()}}}}
+
+
+def _refusal(refused: Refused, route: str) -> Response:
+    """In OpenAI's shape on OpenAI's routes."""
+    said = OpenAIRefused.of(refused) if route.startswith("/v1/") else refused
+    return _json(said.body(), said.status, said.headers)
 
 
 def _json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -142,7 +186,7 @@ def _token(recipe: Recipe) -> bytes | None:
     return token.encode()
 
 
-def _greeting(recipe: Recipe, address: str, summary: str) -> str:
+def _greeting(recipe: Recipe, address: str, service: Service) -> str:
     token = f' -H "Authorization: Bearer ${recipe.token_env}"' if recipe.token_env else ""
-    example = f'curl -s {address}/retrieve{token} -d \'{{"queries": ["单位净值"]}}\''
-    return f"serving {summary} at {address}, for example: {example}"
+    path, body = service.example
+    return f"serving {service.summary} at {address}, for example: curl -s {address}{path}{token} -d '{body}'"

@@ -1,23 +1,23 @@
-"""From a request's body to its answer: fills in what the request leaves open, holds the recipe's limits."""
+"""From a question's body to its answer: fills in what the request leaves open, holds the recipe's limits."""
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any
-
-import orjson
 
 from core import digest
 from core.errors import RecipeError
 from core.retrieval.index import OpenIndex
 from core.retrieval.spec import Method
-from core.serve import protocol
-from core.serve.engine import Abandoned, Engine, SearchFailed
+from core.serve import asking, protocol
+from core.serve.asking import Gone
 from core.serve.journal import Entry
-from core.serve.protocol import Question, Refused
+from core.serve.protocol import Question
 from core.serve.recipe import Recipe
-from core.serve.waiting import How, Overloaded
+from core.serve.refused import Refused
+from core.serve.searching import How, search
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +27,20 @@ WARM_UP = "预热 warm up"
 class Desk:
     """One open index, with the recipe it is served by."""
 
-    def __init__(self, recipe: Recipe, index: OpenIndex) -> None:
+    def __init__(self, recipe: Recipe, path: Path, index: OpenIndex, thread: ThreadPoolExecutor) -> None:
         """Searches once by every method: compiles the kernel, loads the model, and fails now rather than later.
+
+        `path` is where the index lies, `thread` the one that searches from now on.
 
         Raises:
             RecipeError: the index cannot answer by `retrieval_method`.
         """
-        self._recipe, self._index = recipe, index
+        self._recipe, self._path, self._index = recipe, path, index
         self._method: Method = recipe.retrieval_method or index.methods[0]
         if self._method not in index.methods:
             raise RecipeError(
                 f"`retrieval_method` is {self._method}, this index answers by {' or '.join(index.methods)}",
-                where=str(recipe.index),
+                where=str(path),
             )
         if self._recipe.alpha is not None and index.alpha is None:
             log.warning(
@@ -46,17 +48,10 @@ class Desk:
             )
         for method in index.methods:
             index.search([WARM_UP], recipe.top_k, method=method)
-        self.engine = Engine(
-            index,
-            max_batch=recipe.max_batch,
-            max_wait_seconds=recipe.max_wait_milliseconds / 1000,
-            max_queue=recipe.max_queue,
-        )
-        self.summary = f"{recipe.index} ({len(index):,} documents, by {self._method})"
-        self.statuses: Counter[int] = Counter()
-        """HTTP statuses of the answers of `/retrieve`."""
+        self.engine = asking.engine(recipe, partial(search, index), thread, recipe.max_batch)
+        self.summary = f"{path} ({len(index):,} documents, by {self._method})"
 
-    async def answer(self, body: bytes, entry: Entry, gone: Callable[[], Awaitable[bool]]) -> bytes:
+    async def answer(self, body: bytes, entry: Entry, gone: Gone) -> bytes:
         """The answer to a question, as JSON; notes in `entry` what is learnt on the way.
 
         Raises:
@@ -65,45 +60,27 @@ class Desk:
         question = protocol.read(body)
         entry.queries = question.queries
         entry.how = how = self._how(question)
-        self._check_size(question)
-        try:
-            found, entry.queued_seconds = await self.engine.ask(question.queries, how, gone)
-        except Overloaded:
-            raise Refused(
-                503,
-                f"{self.engine.queue.num_queries} queries are waiting: try again later",
-                {"Retry-After": str(self._recipe.retry_after_seconds)},
-            ) from None
-        except Abandoned:
-            raise Refused(499, "the client went away") from None
-        except SearchFailed as error:
-            raise Refused(500, f"the search failed: {error}") from None
+        asking.check_size(question.queries, self._recipe, "query", "queries")
+        wait = self._recipe.retry_after_seconds
+        found = await asking.ask(self.engine, question.queries, how, gone, entry, retry_after=wait, many="queries")
         return protocol.answer(
             found, scores=question.return_scores, method=how.method, topk=how.k, weights=self._weights(how)
         )
 
-    def pulse(self) -> bytes:
-        """Whether it answers, as JSON."""
-        return orjson.dumps({"status": "ok" if self.engine.running else "failed"})
-
-    def health(self) -> bytes:
-        """What is served and how it fares, as JSON."""
-        how = self._how(Question(queries=["any"]))
-        return orjson.dumps(
-            {
-                "status": "ok" if self.engine.running else "failed",
-                "index": {
-                    "path": str(self._recipe.index),
-                    "documents": len(self._index),
-                    "methods": self._index.methods,
-                    "contracts": {name: _digest(contract) for name, contract in self._index.contracts().items()},
-                },
-                "defaults": {"method": how.method, "topk": how.k, "alpha": how.alpha, "weights": self._weights(how)},
-                "queue": {"queries": self.engine.queue.num_queries, "max": self._recipe.max_queue},
-                "counters": self.engine.counters,
-                "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
-            }
-        )
+    def facts(self) -> dict[str, Any]:
+        """What is served and how it fares."""
+        how, counters = self._how(Question(queries=["any"])), dict(self.engine.counters)
+        return {
+            "index": {
+                "path": str(self._path),
+                "documents": len(self._index),
+                "methods": self._index.methods,
+                "contracts": {name: _digest(contract) for name, contract in self._index.contracts().items()},
+            },
+            "defaults": {"method": how.method, "topk": how.k, "alpha": how.alpha, "weights": self._weights(how)},
+            "queue": {"queries": self.engine.queue.num_items, "max": self._recipe.max_queue},
+            "counters": {("queries" if name == "items" else name): count for name, count in counters.items()},
+        }
 
     def _how(self, question: Question) -> How:
         """Raises Refused (422) when the index cannot answer so. Compares with None: 0 is an alpha, and no k."""
@@ -123,15 +100,6 @@ class Desk:
         if how.method == "hybrid":
             return self._index.weights(how.alpha)
         return {name: float(name == how.method) for name in ("bm25", "dense")}
-
-    def _check_size(self, question: Question) -> None:
-        """Raises Refused for too many queries (413) or a query that is too long (422)."""
-        recipe, queries = self._recipe, question.queries
-        if len(queries) > recipe.max_queries:
-            raise Refused(413, f"{len(queries)} queries in one request, at most {recipe.max_queries}: send parts")
-        most = recipe.query_max_characters
-        if most is not None and (long := [i for i, query in enumerate(queries) if len(query) > most]):
-            raise Refused(422, f"query {long[0]} has {len(queries[long[0]])} characters, at most {most} are allowed")
 
 
 def _digest(contract: Any) -> str:

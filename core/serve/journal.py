@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from core.errors import UsageError
-from core.serve.waiting import How
+from core.serve.searching import How
 
 log = logging.getLogger(__name__)
 

@@ -8,48 +8,26 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from core.retrieval.spec import Method
+from core.serve import refused
+from core.serve.refused import Body
 from core.types import Document
 
 Found = tuple[Document, float]
 """A document with its score."""
 
-SHOWN = 3
-"""Faults of a request that a refusal names."""
+
+def as_list(texts: Any) -> Any:
+    """A single text as a list of one."""
+    return [texts] if isinstance(texts, str) else texts
 
 
-class Refused(Exception):
-    """A request that gets no hits: HTTP status, a sentence, and headers."""
+class Question(Body):
+    """The body of `POST /retrieve`."""
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers or {}
-
-    def body(self) -> bytes:
-        """The sentence as JSON; without `data` and `result`, so that no client takes it for an empty answer."""
-        return orjson.dumps({"code": self.status, "message": self.message})
-
-
-def _as_list(queries: Any) -> Any:
-    return [queries] if isinstance(queries, str) else queries
-
-
-class Question(BaseModel):
-    """The body of `POST /retrieve`. Fields that only other servers know are left aside."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_not_given(cls, data: Any) -> Any:
-        """So that a null under one name does not hide a value under its alias."""
-        if not isinstance(data, dict):
-            return data
-        return {name: value for name, value in data.items() if value is not None or name == "queries"}
-
-    queries: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    queries: Annotated[list[str], BeforeValidator(as_list), Field(min_length=1)]
     """Texts, or a single one. A blank text finds nothing: one empty rollout must not cost the others their answer."""
     topk: int | None = Field(default=None, validation_alias=AliasChoices("topk", "top_k"))
     """Documents for each query; null: as the server was started."""
@@ -71,19 +49,7 @@ def read(body: bytes) -> Question:
     Raises:
         Refused: 400 when it is not JSON, 422 when it asks nothing valid. Never quotes a query.
     """
-    try:
-        return Question.model_validate(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        raise Refused(400, f"the body is not JSON: {error}") from None
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)[:SHOWN]
-        raise Refused(422, "; ".join(_sentence(fault) for fault in faults)) from None
-
-
-def _sentence(fault: Any) -> str:
-    if not fault["loc"]:
-        return 'the body must be an object such as {"queries": ["..."], "topk": 5}'
-    return f"`{'.'.join(str(part) for part in fault['loc'])}`: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    return refused.read(Question, body, '{"queries": ["..."], "topk": 5}')
 
 
 def answer(found: Sequence[Sequence[Found]], *, scores: bool, **echo: Any) -> bytes:

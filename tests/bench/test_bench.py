@@ -30,6 +30,7 @@ def archive(tmp_path_factory):
         ("mine", ["300", "40", "1"]),
         ("llm", ["20", "8", "0.01", "0.2", "0.5"]),
         ("distill", ["10", "8", "0.01", "0.2", "0.5"]),
+        ("reward", ["300", "40", "1", "40", "0.01", "8"]),
     ],
 )
 def test_a_benchmark_prints_one_report(archive, name, arguments):

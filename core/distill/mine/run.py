@@ -19,7 +19,7 @@ from core.retrieval.index import OpenIndex, open_index
 from core.types import Document, Example
 
 if TYPE_CHECKING:
-    from core.distill.mine.reranker import Scorer
+    from core.retrieval.reranker import Scorer
 
 TRAIN = "train.jsonl"
 REPORT = "report.json"
@@ -94,7 +94,7 @@ def _rerank(cases: Sequence[Case], scores: Sequence[float], reranker: Reranker) 
 
 def _open_scorer(spec: Reranker) -> "Scorer":
     """Its packages take seconds to import, so mining without one goes without them."""
-    from core.distill.mine.reranker import open_scorer
+    from core.retrieval.reranker import open_scorer
 
     return open_scorer(spec)
 

@@ -6,12 +6,12 @@ import torch
 from core import artifact
 from core.distill.mine import run
 from core.distill.mine.recipe import Limits, Recipe, Reranker, Window
-from core.distill.mine.reranker import open_scorer
 from core.errors import ContractError, Missing
 from core.formats import beir, examples
 from core.index import build
 from core.index.recipe import Recipe as IndexRecipe
 from core.recipe import ArtifactRecipe
+from core.retrieval.reranker import open_scorer
 from core.retrieval.spec import Bm25
 from core.text.spec import Whitespace
 from core.types import Document, Query

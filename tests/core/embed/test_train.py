@@ -1,28 +1,36 @@
 import json
 import random
-from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from core.artifact import Work
-from core.embed import contrastive, held_out, static, train
-from core.embed.recipe import Pairs, Recipe, Static
-from core.errors import DataError, DrError
+from core.embed import train
+from core.embed.fit import run as fitting
+from core.embed.models import build
+from core.embed.models.spec import Static
+from core.embed.recipe import Recipe
+from core.embed.rows.read import read
+from core.embed.rows.spec import Shares
+from core.errors import DataError, DrError, GateFailed
 from core.formats import beir
 from core.retrieval.encoder import open_encoder
 from core.retrieval.spec import Dense
-from core.tracking import open_tracker
 from core.types import Document
 
-SMALL = {"model": Static(dimension=64, vocabulary=2_000), "min_steps": 8, "batch_size": 64}
+SMALL = {
+    "model": {"type": "static", "dimension": 64, "vocabulary": 2_000},
+    "machine": {"device": "cpu"},
+    "min_steps": 8,
+    "batch_size": 64,
+}
 
 
 def recipe_for(corpus, **changes):
-    return Recipe(stage="embed", data=corpus, out="unused", **{**SMALL, **changes})
+    rows = {"type": "documents", "data": str(corpus)}
+    return Recipe.model_validate({"stage": "embed", "train": rows, "out": "unused"} | SMALL | changes)
 
 
 def trained(corpus, folder, **changes):
@@ -59,12 +67,18 @@ def test_plain_sentence_transformers_loads_the_model(work, documents):
     assert ours == pytest.approx(plain / np.linalg.norm(plain, axis=1, keepdims=True), abs=1e-6)
 
 
-def test_a_loaded_model_gives_the_vectors_of_the_one_that_was_saved(documents, tmp_path):
-    model = static.build(Static(dimension=32, vocabulary=2_000), documents)
-    texts = [document.contents for document in documents[:5]]
-    before = model.encode(texts)
-    model.save(str(tmp_path / "model"), create_model_card=False)
-    assert np.array_equal(SentenceTransformer(str(tmp_path / "model"), device="cpu").encode(texts), before)
+def test_the_artifact_holds_the_best_model_and_every_kept_checkpoint_without_the_trainers_state(work):
+    checkpoints = {path.name: path for path in (work.path / "checkpoints").glob("checkpoint-*")}
+    assert set(checkpoints) == {"checkpoint-3", "checkpoint-6", "checkpoint-8"}  # 220 rows: 3 steps an epoch
+    scores = {name: json.loads((path / "measured.json").read_text()) for name, path in checkpoints.items()}
+    best = min(scores, key=lambda name: scores[name]["val_loss"])
+    assert work.stats["best_step"] == scores[best]["step"]
+    weights = [place / "model.safetensors" for place in (work.path / "model", checkpoints[best])]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    for path in (*checkpoints.values(), work.path / "model"):
+        SentenceTransformer(str(path), device="cpu").encode(["shop"])
+        assert not list(path.glob("*.pt*"))
+    assert not (work.path / "model/measured.json").exists()
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +95,11 @@ def marked(tmp_path_factory):
 def test_the_model_never_saw_what_is_held_out(marked, tmp_path):
     work = trained(marked, tmp_path / "model")
     words = {document.id for document in beir.read_documents(marked)}
-    held = {json.loads(line)["document_id"] for line in (work.path / "held_out.jsonl").read_text().splitlines()}
+    lines = (work.path / "held_out.jsonl").read_text().splitlines()
+    held = {document for line in lines for document in json.loads(line)["documents"]}
     pieces = SentenceTransformer(str(work.path / "model"), device="cpu").tokenizer.get_vocab().keys()
     assert len(held) == 20
     assert words & pieces == words - held
-
-
-def test_a_batch_holds_each_document_once_and_none_that_is_held_out(documents):
-    sides = held_out.split(documents, 0.5, random.Random(0))
-    batches = list(islice(contrastive._batches(sides.training, {}, recipe_for("x", batch_size=50)), 10))
-    for batch in batches:
-        assert len({pair.document_id for pair in batch}) == 50
-    seen = {pair.document_id for batch in batches for pair in batch}
-    assert seen == {document.id for document in sides.training}
 
 
 def nearness(model, pairs):
@@ -103,34 +109,44 @@ def nearness(model, pairs):
 
 def test_the_first_vectors_bring_synonyms_close_though_they_never_meet(documents, synonyms, strangers):
     torch.manual_seed(0)
-    model = static.build(Static(dimension=64, vocabulary=2_000), documents)
+    texts = [document.contents for document in documents]
+    model = build.build(Static(dimension=64, vocabulary=2_000), texts, "cpu")
     assert nearness(model, synonyms) > 0.7
     assert nearness(model, strangers) < 0.2
 
 
-def test_contrastive_training_brings_synonyms_close_from_random_vectors(documents, synonyms, strangers, tmp_path):
+def test_training_brings_synonyms_close_from_random_vectors(corpus, work, synonyms, strangers, tmp_path):
+    # The model of another training with random vectors in the place of what it learnt.
+    model = SentenceTransformer(str(work.path / "model"), device="cpu")
     torch.manual_seed(0)
-    pieces = static.build(Static(dimension=8, vocabulary=2_000), documents).tokenizer
-    model = SentenceTransformer(modules=[StaticEmbedding(pieces, embedding_dim=64)], device="cpu")
+    torch.nn.init.normal_(model[0].embedding.weight)
+    model.save(str(tmp_path / "random"), create_model_card=False)
     assert abs(nearness(model, synonyms)) < 0.1
-    recipe = recipe_for("x", min_steps=60, learning_rate=0.3, temperature=0.2)
-    with open_tracker(recipe.tracking, tmp_path, {}) as tracker:
-        contrastive.train(model, documents, {}, recipe, tracker)
+    changes = {
+        "model": {"type": "pretrained", "name": str(tmp_path / "random")},
+        "min_steps": 60,
+        "learning_rate": 0.3,
+        "loss": {"type": "infonce", "temperature": 0.2},
+        "checkpoints": {"save_every": 60},
+    }
+    recipe = recipe_for(corpus, **changes)
+    fitting.run(recipe, read(recipe), tmp_path)
+    model = SentenceTransformer(str(tmp_path / "checkpoints/checkpoint-60"), device="cpu")
     assert nearness(model, synonyms) > 0.3
     assert abs(nearness(model, strangers)) < 0.1
-    rows = [json.loads(line)["values"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert rows[-1]["train/loss"] < rows[0]["train/loss"] / 2
+    rows = [json.loads(line)["values"] for line in (tmp_path / "logs/metrics.jsonl").read_text().splitlines()]
+    losses = [row["train/loss"] for row in rows if "train/loss" in row]
+    assert losses[-1] < losses[0] / 2
 
 
 def test_the_report_measures_all_three_against_bm25(work):
     report = json.loads((work.path / "report.json").read_text())
-    assert report["questions"] == 20
-    assert report["documents"] == 240  # 20 held out + 220 trained on, fewer than 5,000
+    assert report["queries"] == 20
+    assert report["documents"] == 240  # 20 held out + 220 trained on
     # A question's words stand once in its document and are cut out of the answer: words alone cannot find it.
     assert report["ndcg@10"]["bm25"] == 0
     for method in ("dense", "hybrid"):
         assert 0 < report["ndcg@10"][method] <= report["hit@10"][method] <= 1
-    for method in ("dense", "hybrid"):
         compared = report["against_bm25"][method]
         assert compared["mean_b"] == pytest.approx(report["ndcg@10"][method])
         assert compared["low"] <= compared["difference"] <= compared["high"]
@@ -141,40 +157,24 @@ def test_the_facts_are_told(work):
     assert work.stats["documents"] == 240
     assert work.stats["training_documents"] + work.stats["held_out_documents"] == 240
     assert work.stats["steps"] == 8
-    assert len((work.logs / "metrics.jsonl").read_text().splitlines()) == 3  # steps 1, 5 and the last
-
-
-@pytest.mark.parametrize(
-    ("num_documents", "changes", "steps"),
-    [
-        (6_400, {}, 2 * 100),
-        (6_463, {}, 2 * 100),  # the last 63 documents of an epoch fill no batch
-        (100, {}, 8),
-        (100, {"min_steps": 0}, 2),
-        (100, {"epochs": 0}, 0),
-    ],
-)
-def test_a_small_corpus_gets_more_epochs(num_documents, changes, steps):
-    assert contrastive.num_steps(num_documents, recipe_for("x", **changes)) == steps
-
-
-def test_the_learning_rate_rises_and_falls():
-    # 20 steps: up over 2, then down over 18
-    assert [contrastive._rate(step, 20) for step in (0, 1, 2, 11, 19)] == [0.5, 1, 1, 0.5, 1 / 18]
+    assert work.stats["gate"] == "none"
+    assert work.stats["vocabulary"] == len(
+        SentenceTransformer(str(work.path / "model"), device="cpu").tokenizer.get_vocab()
+    )
 
 
 def test_no_epoch_keeps_the_first_vectors(corpus, tmp_path):
     work = trained(corpus, tmp_path / "model", epochs=0)
     torch.manual_seed(0)
-    sides = held_out.split(beir.read_documents(corpus), 0.05, random.Random("0/held out"))
-    first = static.build(SMALL["model"], sides.training)
+    first = build.build(Static(dimension=64, vocabulary=2_000), read(recipe_for(corpus)).texts, "cpu")
     assert np.array_equal(vectors(work, ["shop"]), first.encode(["shop"]))
+    assert work.stats["steps"] == 0
 
 
-def test_a_loss_that_is_no_number_stops_the_training(corpus, tmp_path):
-    with pytest.raises(DrError, match="the loss is nan at step 1") as raised:
+def test_a_loss_that_is_no_number_is_told_before_the_first_step(corpus, tmp_path):
+    with pytest.raises(DrError, match="the loss is nan at step 0") as raised:
         # cosines are divided by 1e-39, which leaves the range of float32: infinity minus infinity
-        trained(corpus, tmp_path / "model", temperature=1e-39)
+        trained(corpus, tmp_path / "model", loss={"type": "infonce", "temperature": 1e-39})
     assert "learning_rate=0.0002" in raised.value.hint
 
 
@@ -187,4 +187,42 @@ def test_a_corpus_too_small_leaves_nothing_behind(tmp_path):
 
 def test_pairs_without_crops_are_refused():
     with pytest.raises(ValueError, match="`crops` is 0"):
-        Pairs(crops=0, titles=1)
+        Shares(crops=0, titles=1)
+
+
+@pytest.fixture(scope="module")
+def further(corpus, work, tmp_path_factory):
+    """A training that goes on with the model of another one."""
+    folder = tmp_path_factory.mktemp("embed") / "further"
+    return trained(corpus, folder, model={"type": "pretrained", "name": str(work.path / "model")})
+
+
+def test_a_model_that_exists_is_held_against_itself_before_training(further):
+    report = json.loads((further.path / "report.json").read_text())
+    assert set(report["ndcg@10"]) == {"bm25", "dense", "hybrid", "base_dense", "base_hybrid"}
+    assert report["gate"] == further.stats["gate"] == "passed"
+    assert not list(further.path.glob("base-*"))
+
+
+def test_a_training_whose_proof_was_killed_does_not_train_again(further, corpus, work):
+    before = {path: path.stat().st_mtime_ns for path in (further.path / "checkpoints").rglob("*")}
+    metrics = (further.path / "logs/metrics.jsonl").read_bytes()
+    report = (further.path / "report.json").read_bytes()
+    (further.path / "report.json").unlink()
+    (further.path / "model/model.safetensors").write_bytes(b"half a copy")
+    again = Work(further.path)
+    train.run(recipe_for(corpus, model={"type": "pretrained", "name": str(work.path / "model")}), again)
+    assert {path: path.stat().st_mtime_ns for path in (further.path / "checkpoints").rglob("*")} == before
+    assert (further.path / "logs/metrics.jsonl").read_bytes() == metrics
+    assert (further.path / "report.json").read_bytes() == report
+    assert again.stats == further.stats
+
+
+def test_a_model_made_worse_fails_the_gate_and_stays(corpus, work, tmp_path):
+    changes = {"model": {"type": "pretrained", "name": str(work.path / "model")}, "learning_rate": 1.0, "canary": None}
+    worse = trained(corpus, tmp_path / "worse", **changes)
+    assert worse.stats["gate"] == "failed"
+    with pytest.raises(GateFailed, match="significantly worse than its base"):
+        train.gate(recipe_for(corpus, **changes, out=str(worse.path)))
+    train.gate(recipe_for(corpus, **changes, out=str(worse.path), proof={"gate": None}))
+    vectors(worse, ["shop"])

@@ -107,8 +107,128 @@ def test_a_torn_model_is_a_sentence(static_model, tmp_path):
 
 
 def test_a_folder_without_a_model_is_a_sentence(tmp_path):
-    with pytest.raises(ArtifactError, match=r"neither modules\.json nor config\.json"):
+    with pytest.raises(ArtifactError, match="holds no model"):
         encoder(tmp_path)
+
+
+def test_the_contract_of_an_earlier_version_asks_for_a_new_index(static_model):
+    told = encoder(static_model).contract
+    earlier = {name: value for name, value in told.as_dict().items() if name not in {"normalisation", "precision"}}
+    with pytest.raises(
+        ContractError, match="earlier version, whose contract does not say normalisation, precision"
+    ) as no:
+        told.check(earlier)
+    assert "build it again" in no.value.hint
+
+
+@pytest.fixture(scope="module")
+def pooled(tiny_bert, tmp_path_factory):
+    """`pooled(include_prompt=False)`: a folder of a small BERT whose vector is the mean."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    def save(truncate_dim=None, dtype=None, **options):
+        folder = tmp_path_factory.mktemp("pooled") / "model"
+        modules = [Transformer(str(tiny_bert)), Pooling(32, "mean", **options)]
+        prompts = {"query": "ask: ", "document": ""}
+        SentenceTransformer(modules=modules, prompts=prompts, truncate_dim=truncate_dim).to(dtype).save(str(folder))
+        return folder
+
+    return save
+
+
+TEXTS = ["net value of a fund", "fees", "a longer text about bonds and their yields in the year 2024"]
+
+
+def plain(folder, texts, prompt_name, **options):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), **options)
+    return model.encode(texts, prompt_name=prompt_name, normalize_embeddings=True)
+
+
+@pytest.mark.parametrize("include_prompt", [True, False])
+def test_a_pooling_without_the_prompt_is_honoured_and_told(pooled, include_prompt):
+    folder = pooled(include_prompt=include_prompt)
+    ours = encoder(folder)
+    assert ours.queries(TEXTS) == pytest.approx(plain(folder, TEXTS, "query"), abs=1e-5)
+    assert ours.contract.modules[1] == ("Pooling(mean)" if include_prompt else "Pooling(mean, without prompt)")
+
+
+def test_a_model_that_cuts_its_vectors_gives_short_ones_of_length_one(pooled):
+    folder = pooled(truncate_dim=8)
+    ours = encoder(folder)
+    assert ours.contract.dimension == 8
+    vectors = ours.documents(TEXTS)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
+    whole = plain(folder, TEXTS, "document", truncate_dim=32)[:, :8]
+    assert vectors == pytest.approx(whole / np.linalg.norm(whole, axis=1, keepdims=True), abs=1e-5)
+
+
+def test_vectors_of_a_model_stored_in_16_bits_have_length_one(pooled):
+    import torch
+
+    vectors = encoder(pooled(dtype=torch.bfloat16)).documents(TEXTS)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
+
+
+def test_bf16_is_near_fp32_and_another_contract(pooled):
+    folder = pooled()
+    half, full = encoder(folder, precision="bf16"), encoder(folder)
+    one, other = half.documents(TEXTS), full.documents(TEXTS)
+    assert not np.array_equal(one, other)
+    assert (one * other).sum(1) == pytest.approx(1, abs=1e-3)
+    with pytest.raises(ContractError, match="precision: fp32 → bf16"):
+        half.contract.check(full.contract.as_dict())
+
+
+def test_an_adapter_is_part_of_the_contract(tiny_bert, tmp_path):
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(tiny_bert))
+    from peft import LoraConfig
+
+    before = Encoder(model, Dense(type="dense", model="in memory")).contract.as_dict()
+    model.add_adapter(LoraConfig(r=2, target_modules=["query"], init_lora_weights=False))
+    model.save(str(tmp_path / "adapter"), create_model_card=False)
+    stored = encoder(tmp_path / "adapter").contract
+    with pytest.raises(ContractError, match="weights"):
+        stored.check(before)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.ones_(parameter)
+    model.save(str(tmp_path / "other"), create_model_card=False)
+    with pytest.raises(ContractError, match="weights"):
+        encoder(tmp_path / "other").contract.check(stored.as_dict())
+
+
+def test_an_adapter_whose_base_is_gone_names_it(tiny_bert, tmp_path):
+    import shutil
+
+    from peft import LoraConfig
+    from sentence_transformers import SentenceTransformer
+
+    base = shutil.copytree(tiny_bert, tmp_path / "base")
+    model = SentenceTransformer(str(base))
+    model.add_adapter(LoraConfig(r=2, target_modules=["query"]))
+    model.save(str(tmp_path / "adapter"), create_model_card=False)
+    shutil.rmtree(base)
+    with pytest.raises(Missing, match=f"an adapter of `{base}`"):
+        encoder(tmp_path / "adapter")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_several_devices_give_the_vectors_of_one(pooled, precision):
+    ours = encoder(pooled(), precision=precision)
+    alone = ours.documents(TEXTS)
+    with ours.on(["cpu", "cpu"]):
+        together = ours.documents(TEXTS)
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert ours.documents(TEXTS) == pytest.approx(alone, abs=1e-5)
 
 
 class Hub(SimpleHTTPRequestHandler):

@@ -134,7 +134,7 @@ def test_an_index_of_another_format_is_refused(specs, tmp_path):
 
 def test_a_model_that_is_nowhere_is_a_sentence(tmp_path):
     spec = Dense(type="dense", model=str(tmp_path / "nothing"))
-    with pytest.raises(Missing, match="cannot be loaded"):
+    with pytest.raises(Missing, match="there is no folder"):
         build(DOCUMENTS, spec, tmp_path / "index")
 
 

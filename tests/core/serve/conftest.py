@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import httpx
 import pytest
@@ -62,6 +62,45 @@ def indexes(static_model, tmp_path_factory):
     return {name: home / name for name in ("bm25", "hybrid")}
 
 
+class EmbedRecipe(ArtifactRecipe):
+    """Stands for the one of `dr embed train`."""
+
+    resumes: ClassVar[bool] = True
+    stage: Literal["embed"] = "embed"
+
+
+@pytest.fixture(scope="session")
+def prompted_model(tmp_path_factory):
+    """A BERT of two layers and random weights with a prompt for queries and one for documents; it reads 32 tokens."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    characters = sorted({*"问文档：基金净值债券收益管理费", *"abcdefghijklmnopqrstuvwxyz0123456789 "})
+    vocabulary = {token: number for number, token in enumerate([*special, *characters])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    home = tmp_path_factory.mktemp("prompted")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=32, **names).save_pretrained(home / "bert")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes |= {"initializer_range": 0.5}  # else all texts are alike
+    BertModel(BertConfig(vocab_size=len(vocabulary), max_position_embeddings=32, **sizes)).save_pretrained(
+        home / "bert"
+    )
+    modules = [Transformer(str(home / "bert"), max_seq_length=32), Pooling(32, pooling_mode="cls")]
+    model = SentenceTransformer(modules=modules, prompts={"query": "问：", "document": "文档："}, device="cpu")
+    model.save(str(home / "model"), create_model_card=False)
+    return home / "model"
+
+
 @dataclass
 class Service:
     """A server that runs."""
@@ -72,6 +111,9 @@ class Service:
 
     def retrieve(self, **body):
         return httpx.post(f"{self.url}/retrieve", json=body, timeout=30)
+
+    def post(self, path, headers=None, **body):
+        return httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=30)
 
     def health(self):
         return httpx.get(f"{self.url}/health", timeout=30).json()
@@ -103,6 +145,13 @@ def serving(tmp_path_factory):
             process.wait()
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def hybrid(indexes, serving):
+    """A server over the hybrid index, and so of its dense model."""
+    with serving(index=indexes["hybrid"], max_top_k=100, query_max_characters=50, model_name="static") as service:
+        yield service
 
 
 def _url(process, log):

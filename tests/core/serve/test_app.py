@@ -16,12 +16,6 @@ CONTENTS = {document.id: document.contents for document in DOCUMENTS}
 
 
 @pytest.fixture(scope="module")
-def hybrid(indexes, serving):
-    with serving(index=indexes["hybrid"], max_top_k=100, query_max_characters=50) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
 def opened(indexes):
     return open_index(indexes["hybrid"])
 
@@ -154,7 +148,8 @@ def test_health_tells_what_is_served(hybrid, indexes):
 
 def test_the_log_says_how_to_ask(hybrid):
     log = hybrid.log.read_text(encoding="utf-8")
-    assert f"(6 documents, by hybrid) at {hybrid.url}, for example: curl -s {hybrid.url}/retrieve -d" in log
+    assert "(6 documents, by hybrid) and the model static (16 dimensions)" in log
+    assert f"(16 dimensions) at {hybrid.url}, for example: curl -s {hybrid.url}/retrieve -d" in log
 
 
 # Bad requests

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,13 +19,15 @@ async def stays():
 
 
 def served(path, body, **fields):
-    """Answer and health of a desk over the index at `path`."""
+    """Answer and facts of a desk over the index at `path`."""
 
     async def run():
-        desk = Desk(Recipe(stage="serve", index=path, **fields), open_index(path, task=fields.get("task_desc")))
-        async with desk.engine:
-            answer = await desk.answer(json.dumps(body).encode(), Entry("/retrieve"), stays)
-            return json.loads(answer), json.loads(desk.health())
+        index = open_index(path, task=fields.get("task_desc"))
+        with ThreadPoolExecutor(1) as thread:
+            desk = Desk(Recipe(stage="serve", index=path, **fields), path, index, thread)
+            async with desk.engine:
+                answer = await desk.answer(json.dumps(body).encode(), Entry("/retrieve"), stays)
+                return json.loads(answer), desk.facts()
 
     return asyncio.run(run())
 
@@ -51,7 +54,7 @@ def test_a_request_goes_before_the_recipe(indexes):
 def test_a_method_that_the_index_lacks_is_refused_at_the_start(indexes):
     recipe = Recipe(stage="serve", index=indexes["bm25"], retrieval_method="hybrid")
     with pytest.raises(RecipeError, match="`retrieval_method` is hybrid, this index answers by bm25"):
-        Desk(recipe, open_index(indexes["bm25"]))
+        Desk(recipe, indexes["bm25"], open_index(indexes["bm25"]), ThreadPoolExecutor(1))
 
 
 def test_a_task_reaches_the_model(indexes, caplog):

@@ -2,11 +2,14 @@ import asyncio
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from core.serve.engine import Abandoned, Engine, SearchFailed
-from core.serve.waiting import How, Overloaded
+from core.serve.engine import Abandoned, Engine, WorkFailed
+from core.serve.searching import How, search
+from core.serve.waiting import Overloaded
 from core.types import Document, Hit
 
 BM25 = How("bm25", 3, None)
@@ -34,14 +37,16 @@ def using(index, work, *, max_batch=64, max_wait_seconds=0.02, max_queue=1000):
     """What `work(engine)` gives."""
 
     async def run():
-        async with Engine(index, max_batch=max_batch, max_wait_seconds=max_wait_seconds, max_queue=max_queue) as engine:
-            return await asyncio.wait_for(work(engine), 20)
+        limits = {"max_batch": max_batch, "max_wait_seconds": max_wait_seconds, "max_queue": max_queue}
+        with ThreadPoolExecutor(1) as thread:
+            async with Engine(partial(search, index), thread, **limits) as engine:
+                return await asyncio.wait_for(work(engine), 20)
 
     return asyncio.run(run())
 
 
 def ids(answer):
-    return [[document.id for document, _ in row] for row in answer.found]
+    return [[document.id for document, _ in row] for row in answer.rows]
 
 
 def test_requests_that_come_together_are_one_search():
@@ -117,7 +122,7 @@ def test_a_failing_request_fails_alone_and_is_logged(caplog):
     with caplog.at_level(logging.ERROR):
         (a, poison, b), after, failed = using(Echo(), work)
     assert (ids(a), ids(b), ids(after)) == ([["a|bm25|3|None"]], [["b|bm25|3|None"]], [["after|bm25|3|None"]])
-    assert isinstance(poison, SearchFailed)
+    assert isinstance(poison, WorkFailed)
     assert str(poison) == "ZeroDivisionError: bad query"
     assert failed == 1
     assert "ZeroDivisionError" in caplog.text
@@ -127,13 +132,13 @@ def test_what_does_not_fit_the_queue_is_refused_and_the_rest_is_answered():
     async def work(engine):
         asked = [asyncio.create_task(engine.ask([f"q{i}a", f"q{i}b"], BM25)) for i in range(5)]
         done = await asyncio.gather(*asked, return_exceptions=True)
-        return done, engine.counters, engine.queue.num_queries
+        return done, engine.counters, engine.queue.num_items
 
     # 5 requests of 2 queries, room for 7: three wait, two are refused
     done, counters, left = using(Echo(), work, max_queue=7)
     assert [type(answer).__name__ for answer in done] == ["Answer"] * 3 + ["Overloaded"] * 2
     assert isinstance(done[-1], Overloaded)
-    assert (counters["requests"], counters["queries"], counters["overloaded"], left) == (3, 6, 2, 0)
+    assert (counters["requests"], counters["items"], counters["overloaded"], left) == (3, 6, 2, 0)
 
 
 def test_a_request_whose_client_left_while_it_waited_is_not_searched():
@@ -154,6 +159,47 @@ def test_a_request_whose_client_left_while_it_waited_is_not_searched():
     assert [queries for queries, *_ in index.calls] == [("slow",), ("stays",)]
 
 
+def test_a_long_request_of_a_client_that_left_is_worked_on_no_further():
+    async def left():
+        return True
+
+    async def work(engine):
+        with pytest.raises(Abandoned):
+            await engine.ask([f"q{i}" for i in range(5)], BM25, left)
+
+    index = Echo(seconds=1.3)
+    using(index, work, max_batch=1)
+    assert [queries for queries, *_ in index.calls] == [("q0",)]
+
+
+def test_engines_that_share_a_thread_take_turns():
+    calls = []
+
+    def working(name):
+        def work(_, items):
+            calls.append((name, tuple(items)))
+            time.sleep(0.1)
+            return items
+
+        return work
+
+    async def run():
+        limits = {"max_wait_seconds": 0, "max_queue": 100}
+        with ThreadPoolExecutor(1) as thread:
+            async with (
+                Engine(working("long"), thread, max_batch=1, **limits) as long,
+                Engine(working("short"), thread, max_batch=10, **limits) as short,
+            ):
+                begun = asyncio.create_task(long.ask("abcd", None))
+                await asyncio.sleep(0.05)
+                assert (await short.ask("x", None)).rows == ["x"]
+                assert (await begun).rows == list("abcd")
+
+    asyncio.run(run())
+    assert len(calls) == 5
+    assert calls.index(("short", ("x",))) < calls.index(("long", ("d",)))
+
+
 def test_an_asker_that_is_cancelled_does_not_stop_the_others():
     async def work(engine):
         first, second = (asyncio.create_task(engine.ask([query], BM25)) for query in "ab")
@@ -166,10 +212,11 @@ def test_an_asker_that_is_cancelled_does_not_stop_the_others():
 
 def test_a_stopped_engine_says_so():
     async def run():
-        async with Engine(Echo(), max_batch=1, max_wait_seconds=0, max_queue=1) as engine:
-            assert engine.running
+        with ThreadPoolExecutor(1) as thread:
+            async with Engine(partial(search, Echo()), thread, max_batch=1, max_wait_seconds=0, max_queue=1) as engine:
+                assert engine.running
         assert not engine.running
-        with pytest.raises(SearchFailed, match="stopped"):
+        with pytest.raises(WorkFailed, match="stopped"):
             await engine.ask(["q"], BM25)
 
     asyncio.run(run())
@@ -190,4 +237,4 @@ def test_when_a_bug_ends_the_engine_all_who_wait_are_told():
 
     with pytest.raises(RuntimeError, match="a bug"):
         using(Echo(seconds=1.3), work, max_wait_seconds=0)
-    assert [type(answer) for answer in answers[1:]] == [SearchFailed, SearchFailed]
+    assert [type(answer) for answer in answers[1:]] == [WorkFailed, WorkFailed]

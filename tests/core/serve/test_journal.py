@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import UsageError
 from core.serve.journal import Entry, Journal
-from core.serve.waiting import How
+from core.serve.searching import How
 
 ENTRY = Entry("/retrieve", queries=["机密"], how=How("hybrid", 5, 0.0), queued_seconds=0.0125)
 

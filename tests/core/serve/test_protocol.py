@@ -3,7 +3,8 @@ import json
 import pytest
 
 from core.serve import protocol
-from core.serve.protocol import Refused, titled
+from core.serve.protocol import titled
+from core.serve.refused import SHOWN, Refused
 from core.types import Document
 
 TITLED = Document("a", "正文第一行\n第二行", title="公告")
@@ -119,4 +120,4 @@ def test_a_refusal_never_quotes_a_query():
 def test_a_refusal_of_many_faults_stays_short():
     with pytest.raises(Refused) as caught:
         protocol.read(json.dumps({"queries": [0] * 1000}).encode())
-    assert caught.value.message.count("queries.") == protocol.SHOWN
+    assert caught.value.message.count("queries.") == SHOWN

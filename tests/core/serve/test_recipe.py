@@ -47,5 +47,29 @@ def test_what_cannot_work_is_refused(fields, sentence):
         recipe(**fields)
 
 
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "there is nothing to serve: give `index`"),
+        ({"model": ""}, "at least 1 character"),
+        ({"model": "m", "retrieval_method": "bm25"}, "`retrieval_method` says how an index is searched"),
+        ({"model": "m", "alpha": 0}, "`alpha` says how an index is searched"),
+    ],
+)
+def test_something_must_be_served_and_what_searches_needs_an_index(fields, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        Recipe(stage="serve", **fields)
+
+
+def test_a_model_alone_is_a_recipe_and_a_name_on_a_hub_is_no_input(tmp_path):
+    made = Recipe(stage="serve", model="Qwen/Qwen3-Embedding-0.6B")
+    assert (made.index, made.inputs(), made.source_files()) == (None, [], {})
+    (tmp_path / "embed.partial").mkdir()  # a training that goes on: `dr serve --dry-run` must not ask for its manifest
+    assert Recipe(stage="serve", model=str(tmp_path / "embed")).inputs() == []
+    (tmp_path / "embed").mkdir()
+    (tmp_path / "embed/manifest.json").write_text("{}", encoding="utf-8")
+    assert [item.name for item in Recipe(stage="serve", model=str(tmp_path / "embed")).inputs()] == ["model"]
+
+
 def test_alpha_may_be_zero():
     assert recipe(alpha=0).alpha == 0

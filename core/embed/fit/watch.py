@@ -1,0 +1,126 @@
+"""When a training logs, measures and saves, what is told of it meanwhile, and what ends it early."""
+
+# ruff: noqa: ARG002 - the signatures are those of transformers
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from core.embed.fit import advice
+from core.embed.fit.examine import NDCG, VAL_LOSS
+from core.embed.fit.plan import Plan
+from core.embed.recipe import Recipe
+from core.errors import DrError
+from core.progress import Bar
+from core.retrieval.checkpoints import cost, found
+from core.tracking import Tracker
+
+NAMES = {
+    "loss": "train/loss",
+    "learning_rate": "train/learning_rate",
+    "grad_norm": "train/grad_norm",
+    VAL_LOSS: "eval/loss",
+    NDCG: f"eval/{NDCG}",
+}
+"""Values of transformers' log, and their names in ours."""
+
+log = logging.getLogger(__name__)
+
+
+class Watch(TrainerCallback):
+    """Watches over one training. `tracker` and `bar` are those of the first process; others have none."""
+
+    def __init__(self, recipe: Recipe, plan: Plan, tracker: Tracker | None, bar: Bar | None) -> None:
+        self._recipe, self._plan, self._tracker, self._bar = recipe, plan, tracker, bar
+        self.warnings: list[str] = []
+        """What whoever started the training should know of it at its end."""
+        self._steps, self._seconds, self._since = 0, 0.0, time.monotonic()
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._since = time.monotonic()
+        if self._bar:
+            self._bar.advance(state.global_step)
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Decide what is due. What is saved is measured; what is measured is logged, so that NaN is seen before."""
+        self._steps += 1
+        self._seconds += self._lap()
+        if self._bar:
+            self._bar.advance()
+            self._bar.note(f"{self._rate():,.0f} samples/s")
+        step, spec = state.global_step, self._recipe.checkpoints
+        last = step == self._plan.steps
+        control.should_save = last or step % (spec.save_every or self._plan.steps_an_epoch) == 0
+        control.should_evaluate = control.should_save or (spec.eval_every is not None and step % spec.eval_every == 0)
+        control.should_log = control.should_evaluate or step == 1 or step % self._recipe.log_every == 0
+
+    def on_log(self, args: Any, state: TrainerState, control: TrainerControl, **about: Any) -> None:
+        """Raises DrError: the loss is no number any more."""
+        logs: dict[str, float] = about["logs"]
+        values = {NAMES[name]: value for name, value in logs.items() if name in NAMES}
+        if "loss" in logs:
+            values["train/samples_per_second"] = self._rate()
+        if values and self._tracker:
+            self._tracker.log(values, state.global_step)
+        bad = next((logs[name] for name in ("loss", VAL_LOSS) if not math.isfinite(logs.get(name, 0.0))), None)
+        if bad is not None:
+            raise DrError(
+                f"the loss is {bad} at step {state.global_step}: the training has left all measure",
+                hint=advice.no_number(self._recipe),
+            )
+
+    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Stop a training that has collapsed, or that gets no better."""
+        measured = [row for row in state.log_history if VAL_LOSS in row or NDCG in row]
+        if self._has_collapsed(measured, state.global_step):
+            control.should_training_stop = True
+            # The ruined state is worth keeping only where there is no other.
+            control.should_save = not found(Path(args.output_dir))
+        elif self._is_stuck([row for row in measured if row["step"] > 0]):
+            control.should_training_stop = control.should_save = True
+        self._lap()
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._lap()
+
+    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        losses = [row["loss"] for row in state.log_history if "loss" in row]
+        if not advice.falls(losses):
+            quarter = len(losses) // 4
+            first, last = sum(losses[:quarter]) / quarter, sum(losses[-quarter:]) / quarter
+            self.warnings.append(
+                f"the loss did not fall: {first:.4f} at first, {last:.4f} at last; {advice.flat(self._recipe)}"
+            )
+
+    def _has_collapsed(self, measured: list[dict[str, float]], step: int) -> bool:
+        canary, now = self._recipe.canary, measured[-1].get(NDCG)
+        base = next((row[NDCG] for row in measured if row["step"] == 0 and NDCG in row), None)
+        if canary is None or base is None or now is None or step == 0 or now >= canary.below * base:
+            return False
+        self.warnings.append(
+            f"training stopped at step {step} of {self._plan.steps}: nDCG@10 on what is held out fell from {base:.3f} "
+            f"before training to {now:.3f}; {advice.collapsed(self._recipe)}"
+        )
+        return True
+
+    def _is_stuck(self, measured: list[dict[str, float]]) -> bool:
+        spec = self._recipe.checkpoints
+        costs = [cost(row, spec.select_by) for row in measured]
+        if spec.patience is None or not costs or len(costs) - 1 - costs.index(min(costs)) < spec.patience:
+            return False
+        step = int(measured[-1]["step"])
+        log.info("%s got no better in %d measurements: training ends at step %d", spec.select_by, spec.patience, step)
+        return True
+
+    def _rate(self) -> float:
+        """Rows a second in all processes, without the time for measuring and saving."""
+        return self._steps * self._plan.rows_a_step / max(self._seconds, 1e-9)
+
+    def _lap(self) -> float:
+        now = time.monotonic()
+        passed, self._since = now - self._since, now
+        return passed

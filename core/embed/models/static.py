@@ -1,0 +1,21 @@
+"""The static model before its training."""
+
+from collections.abc import Sequence
+
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+from core.embed.models import latent, tokenizer
+from core.embed.models.spec import Static
+
+
+def build(spec: Static, texts: Sequence[str]) -> SentenceTransformer:
+    """A model whose pieces and first vectors come from `texts`; its prompts are empty."""
+    pieces = tokenizer.learn(texts, spec.vocabulary)
+    encoded = [encoding.ids for encoding in pieces.encode_batch_fast(texts, add_special_tokens=False)]
+    vectors = latent.token_vectors(encoded, pieces.get_vocab_size(), spec.dimension)
+    return SentenceTransformer(
+        modules=[StaticEmbedding(pieces, embedding_weights=vectors)],
+        similarity_fn_name="cosine",
+        device="cpu",
+    )

@@ -1,0 +1,129 @@
+"""What a recipe serves: an index, a model, or both."""
+
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from core.retrieval.index import OpenIndex, open_index
+from core.retrieval.models import resolve
+from core.retrieval.spec import Dense, Hybrid
+from core.serve.desk import Desk
+from core.serve.model_desk import ModelDesk
+from core.serve.recipe import Recipe
+from core.serve.refused import Refused
+
+if TYPE_CHECKING:
+    from core.retrieval.encoder import Encoder
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """The desks that are open."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Opens the index and the model, and tries them once.
+
+        Raises:
+            DrError: one of them is not there, or does not fit the recipe.
+        """
+        self._recipe = recipe
+        name = resolve(recipe.model) if recipe.model else None
+        self._search_thread, self._model_thread = (ThreadPoolExecutor(1, kind) for kind in ("search", "embed"))
+        self._search: Desk | None = None
+        self._model: ModelDesk | None = None
+        index = self._open_index(recipe.index) if recipe.index else None
+        if name is not None and recipe.model:
+            self._model = ModelDesk(recipe, recipe.model, self._encoder(name, index), self._model_thread)
+        elif index is not None and (own := index.encoder) is not None:
+            # The index uses it too: one thread for both.
+            self._model = ModelDesk(recipe, _dense_name(index), own, self._search_thread)
+        self.statuses: Counter[int] = Counter()
+        """HTTP statuses of the answers, other than those about health."""
+
+    def _open_index(self, path: Path) -> OpenIndex:
+        index = open_index(path, task=self._recipe.task_desc)
+        self._search = Desk(self._recipe, path, index, self._search_thread)
+        return index
+
+    def _encoder(self, name: str, index: OpenIndex | None) -> "Encoder":
+        from core.retrieval.encoder import open_encoder
+
+        recipe = self._recipe
+        trust, batch = recipe.trust_remote_code, recipe.max_batch_texts
+        encoder = open_encoder(Dense(type="dense", model=name, batch_size=batch, trust_remote_code=trust))
+        if recipe.task_desc is not None:
+            encoder.set_task(recipe.task_desc)
+        if index and index.contracts().get("dense", encoder.contract.as_dict()) != encoder.contract.as_dict():
+            log.warning("`model` is not the one of the index: their vectors cannot be compared")
+        return encoder
+
+    @property
+    def search(self) -> Desk:
+        """Raises Refused (404) when no index is served."""
+        if self._search is None:
+            raise Refused(404, f"no index is served here: POST /v1/embeddings and POST /similarity ask {self.summary}")
+        return self._search
+
+    @property
+    def model(self) -> ModelDesk:
+        """Raises Refused (404) when no model is served."""
+        if self._model is None:
+            what = (
+                f"no embedding model is served here: POST /retrieve asks {self.summary}; `model` in the recipe adds one"
+            )
+            raise Refused(404, what, field="model")
+        return self._model
+
+    @property
+    def summary(self) -> str:
+        """What is served, in a line."""
+        return " and ".join(desk.summary for desk in self._desks)
+
+    @property
+    def example(self) -> tuple[str, str]:
+        """A path and a body to try it with."""
+        if self._search:
+            return "/retrieve", '{"queries": ["单位净值"]}'
+        return "/v1/embeddings", '{"input": ["单位净值"], "input_type": "query"}'
+
+    @property
+    def _desks(self) -> list[Desk | ModelDesk]:
+        return [desk for desk in (self._search, self._model) if desk is not None]
+
+    @property
+    def running(self) -> bool:
+        """Whether all of it answers."""
+        return all(desk.engine.running for desk in self._desks)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Answers within the block; what waits at its end is told so."""
+        async with contextlib.AsyncExitStack() as stack:
+            for thread in (self._search_thread, self._model_thread):
+                stack.callback(thread.shutdown)
+            for desk in self._desks:
+                await stack.enter_async_context(desk.engine)
+            yield
+
+    def pulse(self) -> bytes:
+        """Whether it answers, as JSON."""
+        return orjson.dumps({"status": "ok" if self.running else "failed"})
+
+    def health(self) -> bytes:
+        """What is served and how it fares, as JSON."""
+        facts = {"status": "ok" if self.running else "failed"}
+        for desk in self._desks:
+            facts |= desk.facts()
+        return orjson.dumps({**facts, "statuses": {str(s): count for s, count in sorted(self.statuses.items())}})
+
+
+def _dense_name(index: OpenIndex) -> str:
+    spec = index.spec.dense if isinstance(index.spec, Hybrid) else index.spec
+    return spec.model if isinstance(spec, Dense) else ""

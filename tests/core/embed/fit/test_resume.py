@@ -1,0 +1,144 @@
+"""Trainings that are killed: what they leave, and that the next run ends as if nothing had been."""
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+import torch
+
+from core.embed.fit import launch, run, worker
+from core.embed.rows.read import read
+from core.retrieval.checkpoints import found
+
+SLOW = {"epochs": 4, "log_every": 1, "checkpoints": {"save_every": 5, "keep": None}}
+
+
+@pytest.fixture(scope="module")
+def children():
+    """Processes that have imported what a training needs, and used nothing of it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["core.embed.fit.worker"])
+    return context
+
+
+class Child:
+    """A training in a process of its own."""
+
+    def __init__(self, context, folder):
+        self._pool = ProcessPoolExecutor(1, context, initializer=torch.set_num_threads, initargs=(1,))
+        self.pid = self._pool.submit(os.getpid).result()
+        self._training = self._pool.submit(worker.main, folder)
+
+    def wait_for(self, happened):
+        deadline = time.monotonic() + 120
+        while not happened():
+            assert not self._training.done(), "the training has ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    def send(self, number):
+        os.kill(self.pid, number)
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            self.send(signal.SIGKILL)
+        self._pool.shutdown()
+
+    def kill_in_a_save(self, folder):
+        """Between the first file of a checkpoint and the checkpoint."""
+        unfinished = folder / "checkpoints/unfinished"
+        while True:
+            self.wait_for(lambda: list(unfinished.glob("checkpoint-*")))
+            self.send(signal.SIGSTOP)
+            if list(unfinished.glob("checkpoint-*")):
+                return self.kill()
+            self.send(signal.SIGCONT)
+
+
+@pytest.fixture
+def started(children, recipe_for):
+    running = []
+
+    def start(folder, **changes):
+        place = folder / launch.FOLDER
+        place.mkdir(parents=True, exist_ok=True)
+        (place / launch.RECIPE).write_text(recipe_for(**changes).model_dump_json())
+        running.append(Child(children, folder))
+        return running[-1]
+
+    yield start
+    for child in running:
+        child.kill()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(fitted, tmp_path_factory):
+    return fitted(tmp_path_factory.mktemp("whole") / "a", **SLOW)
+
+
+def weights(folder, step):
+    return (folder / f"checkpoints/checkpoint-{step}/model.safetensors").read_bytes()
+
+
+def test_a_training_that_was_killed_twice_ends_as_one_that_was_not(
+    uninterrupted, started, fitted, metrics, measured, tmp_path
+):
+    folder = tmp_path / "killed"
+    child = started(folder, **SLOW)
+    child.wait_for(lambda: (folder / "checkpoints/checkpoint-10").exists() and metrics(folder)[-1][0] > 12)
+    child.kill()
+    assert max(step for step, _ in metrics(folder)) < 24
+    child = started(folder, **SLOW)
+    child.kill_in_a_save(folder)
+    whole = [checkpoint.step for checkpoint in found(folder / "checkpoints")]
+    assert whole[:2] == [5, 10]
+    assert 24 not in whole
+    fitted(folder, **SLOW)
+    assert metrics(folder) == metrics(uninterrupted)
+    for step in (5, 10, 15, 20, 24):
+        assert weights(folder, step) == weights(uninterrupted, step)
+        assert measured(folder, step) == measured(uninterrupted, step)
+    assert not (folder / "checkpoints/unfinished").exists()
+
+
+def test_dropout_is_on_and_the_seed_decides(fitted, metrics, uninterrupted, tmp_path):
+    other = fitted(tmp_path / "other", **SLOW | {"seed": 1, "epochs": 1})
+    assert metrics(other)[1] != metrics(uninterrupted)[1]
+
+
+@pytest.mark.parametrize("step", [5, 6])  # in the middle of an epoch of 6 steps, and at its end
+def test_a_resume_gives_the_losses_of_an_uninterrupted_run(step, fitted, metrics, tmp_path):
+    changes = SLOW | {"epochs": 2, "checkpoints": {"save_every": step, "keep": None}}
+    whole, folder = fitted(tmp_path / "whole", **changes), tmp_path / "cut"
+    folder.mkdir()
+    shutil.copytree(whole / "checkpoints" / f"checkpoint-{step}", folder / "checkpoints" / f"checkpoint-{step}")
+    fitted(folder, **changes)
+    assert metrics(folder) == [row for row in metrics(whole) if row[0] > step]
+    assert weights(folder, 12) == weights(whole, 12)
+
+
+def test_a_torn_checkpoint_is_ignored_and_removed(uninterrupted, fitted, metrics, tmp_path):
+    folder = tmp_path / "torn"
+    checkpoints = folder / "checkpoints"
+    shutil.copytree(uninterrupted / "checkpoints/checkpoint-10", checkpoints / "checkpoint-10")
+    for torn in (checkpoints / "checkpoint-15", checkpoints / "unfinished/checkpoint-20"):
+        shutil.copytree(uninterrupted / "checkpoints/checkpoint-15", torn)
+        (torn / "measured.json").unlink()
+        (torn / "model.safetensors").write_bytes(b"half")
+    fitted(folder, **SLOW)
+    assert metrics(folder)[0][0] == 11
+    assert weights(folder, 15) == weights(uninterrupted, 15)
+    assert not (checkpoints / "unfinished").exists()
+
+
+def test_a_training_that_is_over_is_not_done_again(uninterrupted, recipe_for):
+    before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")}
+    recipe = recipe_for(**SLOW)
+    launch.train(recipe, read(recipe), uninterrupted)
+    assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
+    assert run.finished(uninterrupted)["steps"] == 24
