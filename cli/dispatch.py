@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,36 @@ def result(outcome: Outcome) -> str:
         return str(outcome.out)
     stats = outcome.manifest["stats"]
     scores = console.table(("measure", "score"), list(stats["measures"].items()))
-    return f"{scores}\n\n{stats['queries']:,} judged queries, {stats['missing']:,} without a hit"
+    told = f"{scores}\n\n{stats['queries']:,} judged queries, {stats['missing']:,} without a hit"
+    return "\n\n".join([told, *_rewritten(stats["rewrites"])]) if "rewrites" in stats else told
+
+
+def _rewritten(stats: dict[str, Any]) -> Iterator[str]:
+    """What rewritten queries change, each way to search with them against the original queries."""
+    share, reasons = 100 * stats["fallback_share"], ", ".join(stats["fallbacks"])
+    kept = f"; {share:.1f} % stand because the answer could not be used ({reasons})" if reasons else ""
+    yield f"{stats['changed']:,} of {stats['rewrites']:,} rewrites differ from their query{kept}"
+    for way, measures in stats["contrasts"].items():
+        yield differences(measures, "original", way)
+
+
+def differences(measures: Mapping[str, Mapping[str, Any]], a: str = "A", b: str = "B") -> str:
+    """A table of `Comparison`s as plain data, by measure: b against a."""
+    headers = (
+        "measure",
+        a,
+        b,
+        f"{b} - {a}",
+        "95 % low",
+        "high",
+        "p",
+        "Holm p",
+        f"{b} wins",
+        "loses",
+        f"verdict on {b}",
+    )
+    names = ("mean_a", "mean_b", "difference", "low", "high", "p_value", "adjusted_p", "wins", "losses", "verdict")
+    return console.table(headers, [(measure, *(found[name] for name in names)) for measure, found in measures.items()])
 
 
 def prospect(stage: Stage, recipe: Any, *, force: bool) -> str:

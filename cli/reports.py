@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cli import console
-from cli.dispatch import finish
+from cli.dispatch import differences, finish
 from core.errors import GateFailed, Missing, UsageError
 from core.retrieval.spec import Method
 
@@ -103,19 +103,15 @@ def compare(first: Path, second: Path, names: list[str], *, fail_if_worse: bool,
     from core.eval.compare import run
 
     found = run(first, second, names, seed=seed)
-    headers = ("measure", "A", "B", "B - A", "95 % low", "high", "p", "Holm p", "B wins", "loses", "verdict on B")
-    rows = [
-        (name, c.mean_a, c.mean_b, c.difference, c.low, c.high, c.p_value, c.adjusted_p, c.wins, c.losses, c.verdict)
-        for name, c in found.items()
-    ]
-    fields = {"a": str(first), "b": str(second), "measures": {name: c.as_dict() for name, c in found.items()}}
+    measures = {name: comparison.as_dict() for name, comparison in found.items()}
+    fields = {"a": str(first), "b": str(second), "measures": measures}
 
     def gate() -> None:
         worse = [name for name, comparison in found.items() if comparison.verdict == "worse"]
         if worse and fail_if_worse:
             raise GateFailed(f"B is significantly worse than A on {', '.join(worse)}", where=str(second))
 
-    finish(fields, console.table(headers, rows), gate, as_json=as_json)
+    finish(fields, differences(measures), gate, as_json=as_json)
 
 
 def doctor(*, as_json: bool) -> None:

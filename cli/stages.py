@@ -14,7 +14,7 @@ class Stage:
 
     name: str
     command: str
-    """Its verb on the command line: `dr <group> <command> RECIPE`. Empty: the stage has no group, `dr <stage> RECIPE`."""
+    """Its verb on the command line: `dr <group> <command> RECIPE`. Empty: it has no group, `dr <stage> RECIPE`."""
     package: str
     """Where it lives under `core`: a package with `recipe.Recipe`."""
     verb: str

@@ -95,7 +95,7 @@ class LanguageModel:
         return [json.loads(line) for line in self.log.read_bytes().splitlines()] if self.log.exists() else []
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def llm_server(tmp_path_factory):
     """`with llm_server(latency=0.1) as server:`; options as the program has them, lists for repeated ones."""
 

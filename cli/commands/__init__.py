@@ -13,6 +13,7 @@ from cli.commands import (  # noqa: F401 - each puts its commands on the tree
     mix,
     recipe,
     reward,
+    rewrite,
     rows,
     serve,
     whole,

@@ -4,7 +4,7 @@ from cli import console
 from cli.stages import STAGES
 from cli.tree import DryRun, Json, Overrides, Quiet, RecipeFile, Verbose, serve, stage_command
 
-stage_command(serve, "serve", "Answer `POST /retrieve` on an index until stopped.")
+stage_command(serve, "serve", "Answer searches on an index, and embed texts, until stopped.")
 
 
 @serve.command(STAGES["llm"].command)

@@ -3,7 +3,6 @@
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from core.retrieval.checkpoints import CHECKPOINTS, MEASURED, MODEL, Checkpoint,
 
 HELD_OUT = "held_out.jsonl"
 REPORT = "report.json"
+BASE = "base"
+"""The model before training, while it is held against the trained one."""
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,17 @@ def gate(recipe: Recipe) -> None:
 
 def _prove(recipe: Recipe, folder: Path, material: Material) -> dict[str, Any]:
     """The report; the model before training is beside the trained one for as long as that takes."""
-    with tempfile.TemporaryDirectory(prefix="base-", dir=folder) as place:
+    place = folder / BASE
+    shutil.rmtree(place, ignore_errors=True)  # a killed run's
+    try:
         base = build.base(recipe.model, "cpu")
         if base is not None:
-            saved.save(base, Path(place))
-        untrained = None if base is None else Path(place)
+            saved.save(base, place)
+        untrained = None if base is None else place
         del base
         return prove(recipe, untrained, folder / MODEL, material)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _copy_model(checkpoint: Checkpoint, place: Path) -> None:

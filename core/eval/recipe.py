@@ -66,6 +66,12 @@ class Recipe(ArtifactRecipe):
     """Which judgements: the name of a file in its `qrels/`."""
     system: System
     """Where the hits come from."""
+    rewrites: Annotated[Path | None, From("rewrite")] = None
+    """Artifact of `dr rewrite`: the index is searched with its queries, and with the original ones to compare. null:
+    with the original ones alone."""
+    fuse: Literal["rrf"] | None = None
+    """rrf: original and rewritten query search together, by reciprocal rank (k 60); the scores are those of both. null:
+    the rewritten query alone."""
     depth: PositiveInt = 100
     """Hits asked for each query; must reach the deepest measure."""
     measures: Annotated[tuple[MeasureName, ...], Field(min_length=1)] = (
@@ -93,6 +99,14 @@ class Recipe(ArtifactRecipe):
         """`expect` changes what is made only where it names a measure that nobody asked for."""
         fields = {name: value for name, value in super().identity().items() if not name.startswith("measures.")}
         return {**fields, "measures": sorted(self.measured())}
+
+    @model_validator(mode="after")
+    def _rewrites_are_searched_with(self) -> "Recipe":
+        if self.rewrites is not None and isinstance(self.system, RunFile):
+            raise ValueError("`rewrites` are searched with: `system` must be of type `index`, a run has been searched")
+        if self.fuse is not None and self.rewrites is None:
+            raise ValueError("`fuse` joins original and rewritten queries, and there are no `rewrites`")
+        return self
 
     @model_validator(mode="after")
     def _depth_reaches_measures(self) -> "Recipe":

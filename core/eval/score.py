@@ -3,24 +3,31 @@
 run.trec          the hits, best first
 per_query.jsonl   {"query_id", measure: score, …}, one judged query a line
 scores.json       {"measures": means, "queries": …, "missing": …}
+
+With `rewrites` these are of the rewritten queries (or, with `fuse`, of both together), and beside them:
+original/         the same three of the original queries; rewritten/ where both are fused
+rewrites.json     the scores of each way, and each against the original, paired query by query
 """
 
 import json
 import logging
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from core import artifact
 from core.artifact import Work
 from core.errors import ContractError, GateFailed
-from core.eval import measures
+from core.eval import measures, rewritten
 from core.eval.names import parse
 from core.eval.recipe import Expectation, Recipe, RunFile, SearchIndex
 from core.formats import beir, trec
+from core.llm.rewriting import template
 from core.retrieval.spec import Backend, Hybrid, Method
-from core.types import Hit, Qrels, Run
+from core.types import Hit, Qrels, Query, Run
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +37,30 @@ SHOWN = 3
 def run(recipe: Recipe, work: Work) -> None:
     """Index or run, queries and judgements -> scores."""
     qrels = beir.read_qrels(recipe.data, recipe.split)
-    found = {query_id: _kept(query_id, hits, recipe) for query_id, hits in _hits(recipe, qrels).items()}
-    _check_queries_meet(found, qrels)
-    _check_documents_meet(found, qrels, recipe)
+    ways = {
+        way: {query_id: _kept(query_id, hits, recipe) for query_id, hits in found.items()}
+        for way, found in _ways(recipe, qrels).items()
+    }
+    everything = {id_: [hit for found in ways.values() for hit in found.get(id_, ())] for id_ in _ids(ways.values())}
+    _check_queries_meet(everything, qrels)
+    _check_documents_meet(everything, qrels, recipe)
+    *_, own = ways
+    scored = {
+        way: _write(work.path if way == own else work.path / way, recipe, qrels, found) for way, found in ways.items()
+    }
+    work.stats |= scored[own].scores
+    if recipe.rewrites is not None:
+        work.stats["rewrites"] = _compared(recipe, scored, recipe.rewrites)
+        artifact.write_json(work.path / "rewrites.json", work.stats["rewrites"])
+
+
+class _Scored(NamedTuple):
+    per_query: dict[str, dict[str, float]]
+    scores: dict[str, Any]
+
+
+def _write(folder: Path, recipe: Recipe, qrels: Qrels, found: Run) -> _Scored:
+    """The scores of a run, written to `folder` with it."""
     names = [parse(name) for name in recipe.measured()]
     per_query = measures.per_query(names, qrels, found)
     scores = {
@@ -40,11 +68,26 @@ def run(recipe: Recipe, work: Work) -> None:
         "queries": len(per_query),
         "missing": sum(not found.get(query_id) for query_id in qrels),
     }
-    trec.write_run(work.path / "run.trec", found, tag="dr")
-    with (work.path / "per_query.jsonl").open("wb") as rows:
+    folder.mkdir(exist_ok=True)
+    trec.write_run(folder / "run.trec", found, tag="dr")
+    with (folder / "per_query.jsonl").open("wb") as rows:
         rows.writelines(orjson.dumps({"query_id": id_, **row}) + b"\n" for id_, row in per_query.items())
-    artifact.write_json(work.path / "scores.json", scores)
-    work.stats.update(scores)
+    artifact.write_json(folder / "scores.json", scores)
+    return _Scored(per_query, scores)
+
+
+def _compared(recipe: Recipe, scored: Mapping[str, _Scored], rewrites: Path) -> dict[str, Any]:
+    """What the rewriting was, the scores of every way to search, and whether they differ by more than luck."""
+    found = rewritten.contrasts({way: each.per_query for way, each in scored.items()}, recipe.seed)
+    return {
+        **rewritten.facts(rewrites),
+        "scores": {way: each.scores["measures"] for way, each in scored.items()},
+        "contrasts": {way: {name: c.as_dict() for name, c in row.items()} for way, row in found.items()},
+    }
+
+
+def _ids(runs: Iterable[Run]) -> list[str]:
+    return list(dict.fromkeys(query_id for run in runs for query_id in run))
 
 
 def gate(recipe: Recipe) -> None:
@@ -86,21 +129,41 @@ def _kept(query_id: str, hits: list[Hit], recipe: Recipe) -> list[Hit]:
     return hits[: recipe.depth]
 
 
-def _hits(recipe: Recipe, qrels: Qrels) -> dict[str, list[Hit]]:
-    """All hits, at least one more than `depth` where the query's own document may be taken out."""
+def _ways(recipe: Recipe, qrels: Qrels) -> dict[str, dict[str, list[Hit]]]:
+    """All hits by the way they were found, the evaluation's own last; at least one more than `depth` of each query
+    where its own document may be taken out."""
     match recipe.system:
         case RunFile(path=path):
-            return trec.read_run(path)
+            return {"": trec.read_run(path)}
         case SearchIndex() as system:
             from core.retrieval.index import open_index
 
             queries = [query for query in beir.read_queries(recipe.data) if query.id in qrels]
             _check_corpus(recipe.data, system.path)
             opened = open_index(system.path, task=system.task)
-            _warn_of_shallow_fusion(recipe, opened.spec, system.method or opened.methods[0])
-            texts, depth = [query.text for query in queries], recipe.depth + recipe.ignore_identical_ids
-            found = opened.search(texts, depth, method=system.method, alpha=system.alpha)
-            return {query.id: hits for query, hits in zip(queries, found, strict=True)}
+            method = system.method or opened.methods[0]
+            _warn_of_shallow_fusion(recipe, opened.spec, method)
+            asked = _asked(recipe, queries, method)
+            texts, depth = list(chain(*asked.values())), recipe.depth + recipe.ignore_identical_ids
+            hits = iter(opened.search(texts, depth, method=system.method, alpha=system.alpha))
+            ways = {way: {query.id: next(hits) for query in queries} for way in asked}
+            if recipe.fuse:
+                before, after = ways.values()
+                ways[rewritten.FUSED] = rewritten.together_by_rank(before, after, depth)
+            return ways
+
+
+def _asked(recipe: Recipe, queries: Sequence[Query], method: Method) -> dict[str, list[str]]:
+    """What the index is searched with: the queries, and what they were rewritten to.
+
+    Raises:
+        ContractError: other queries were rewritten, or they hold operators that are words to the index.
+    """
+    original = [query.text for query in queries]
+    if recipe.rewrites is None:
+        return {"": original}
+    template.refuse_operators(rewritten.facts(recipe.rewrites)["prompts"], [method], str(recipe.rewrites))
+    return {rewritten.ORIGINAL: original, rewritten.REWRITTEN: rewritten.texts(recipe.rewrites, queries)}
 
 
 def _warn_of_shallow_fusion(recipe: Recipe, spec: Backend, method: Method) -> None:

@@ -1,14 +1,10 @@
-"""Texts as normalised vectors, through sentence-transformers. Prompts and pooling come from the model, never from us.
-
-The contract says what decides a vector; an index stores it and refuses a model that would answer otherwise.
-"""
+"""Texts as normalised vectors, by sentence-transformers. Prompts and pooling come from the model, never from us."""
 
 import contextlib
 import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +14,13 @@ import torch
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers.util import is_sentence_transformer_model
+from transformers.utils.logging import disable_progress_bar
 
-from core import digest, progress
-from core.errors import ContractError, Missing
+from core import progress
+from core.errors import ContractError, Missing, UsageError
 from core.lazy import require
+from core.retrieval.contract import contract_of
 from core.retrieval.models import resolve
 from core.retrieval.spec import Dense, Precision
 
@@ -29,55 +28,10 @@ Vectors = npt.NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
-QUERY_NAMES, DOCUMENT_NAMES = ("query",), ("document", "passage", "corpus")
 ADAPTER = "adapter_config.json"
-SAMPLES = 64
-"""Values of each parameter that a contract's digest of the weights looks at."""
 
 _TASK = re.compile(r"(?<=Instruct: )[^\n]*(?=\nQuery:)")
 """The task inside a query prompt of the form that Qwen3-Embedding and E5-instruct use."""
-
-
-@dataclass(frozen=True)
-class Contract:
-    """What decides the vector of a text."""
-
-    dimension: int
-    modules: tuple[str, ...]
-    """The model's parts in order, with the pooling's mode, and whether it leaves out the prompt."""
-    normalisation: str
-    """What is done to every vector at the end: `l2` brings it to length 1, in 32 bits."""
-    query_prompt: str
-    document_prompt: str
-    max_tokens: int | None
-    """Longest input; None when the model has no limit."""
-    padding_side: str
-    tokenizer: str
-    """Digest of the tokenizer's own serialisation."""
-    weights: str
-    """Digest of samples of every parameter, adapters included: tells two trainings of one architecture apart."""
-    precision: Precision
-    """Numbers that it is computed in."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON gives it back."""
-        return {**asdict(self), "modules": list(self.modules)}
-
-    def check(self, stored: dict[str, Any]) -> None:
-        """Raises ContractError when this model is not the one that made the stored vectors."""
-        mine = self.as_dict()
-        if lacking := mine.keys() - stored.keys():
-            raise ContractError(
-                f"the index was built by an earlier version, whose contract does not say {', '.join(sorted(lacking))}",
-                hint="build it again with --force",
-            )
-        if different := [
-            f"{name}: {stored.get(name)} → {mine[name]}" for name in mine if stored.get(name) != mine[name]
-        ]:
-            raise ContractError(
-                f"the model is not the one that this index was built with ({'; '.join(different)})",
-                hint="put the model back, or build the index again with --force",
-            )
 
 
 class Encoder:
@@ -88,7 +42,7 @@ class Encoder:
         self._pool: Any = None
         if spec.max_tokens is not None:
             _cut_at(model, spec.max_tokens)
-        self.contract = _contract(model, spec.precision)
+        self.contract = contract_of(model, spec.precision)
         self._query_prompt = self.contract.query_prompt
 
     @contextlib.contextmanager
@@ -180,22 +134,30 @@ def open_encoder(spec: Dense) -> Encoder:
     Raises:
         Missing: it is none of them, the hub does not answer, or the base of an adapter is not there.
         ArtifactError: it is a folder without a model.
+        UsageError: it is a plain transformer, without a pooling.
     """
     return Encoder(load(spec.model, trust_remote_code=spec.trust_remote_code, precision=spec.precision), spec)
 
 
 def load(name: str, *, trust_remote_code: bool = False, precision: Precision = "fp32") -> SentenceTransformer:
     """The model that `name` means, as sentence-transformers loads it; see `open_encoder`, also for what it raises."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading files; ours is of the texts
     place = resolve(name)
     base = _adapter_base(Path(place))
     if base is not None:
         require("peft")
     kind = _Autocast if precision == "bf16" else SentenceTransformer
     try:
+        if not is_sentence_transformer_model(place):
+            raise UsageError(
+                f"the model `{name}` is a plain transformer: it does not say how its tokens become one vector",
+                hint="train it, or keep its weights (epochs=0): `dr embed train` with `model.pooling`",
+            )
         return kind(place, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, SafetensorError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         what, hint = (
-            f"the model `{name}` cannot be loaded: {str(error).splitlines()[0]}",
+            f"the model `{name}` cannot be loaded: {said}",
             ("give an artifact of `dr embed train`, a local folder, or a hub name (HF_ENDPOINT names a mirror)"),
         )
         if base is not None:
@@ -233,44 +195,3 @@ def _cut_at(model: SentenceTransformer, max_tokens: int) -> None:
         model.tokenizer.enable_truncation(max_tokens)
     else:
         model.max_seq_length = max_tokens
-
-
-def _contract(model: SentenceTransformer, precision: Precision) -> Contract:
-    return Contract(
-        dimension=int(model.get_embedding_dimension() or 0),
-        modules=tuple(_module_name(module) for module in model),
-        normalisation="l2",
-        query_prompt=_prompt(model, QUERY_NAMES),
-        document_prompt=_prompt(model, DOCUMENT_NAMES),
-        max_tokens=model.max_seq_length if isinstance(model.max_seq_length, int) else None,
-        padding_side=str(getattr(model.tokenizer, "padding_side", "right")),
-        tokenizer=_tokenizer_digest(model.tokenizer),
-        weights=_weights_digest(model),
-        precision=precision,
-    )
-
-
-def _weights_digest(model: SentenceTransformer) -> str:
-    """A retrained model differs in nearly every parameter: some values of each tell it without reading the file."""
-    samples = {}
-    for name, parameter in model.named_parameters():
-        flat = parameter.detach().reshape(-1)
-        samples[name] = flat[:: max(1, len(flat) // SAMPLES)].float().cpu().numpy().tobytes().hex()
-    return digest.of_files(samples)
-
-
-def _module_name(module: Any) -> str:
-    mode = getattr(module, "pooling_mode", None)
-    if mode is None:
-        return type(module).__name__
-    modes = mode if isinstance(mode, str) else "+".join(mode)
-    return f"{type(module).__name__}({modes}{'' if module.include_prompt else ', without prompt'})"
-
-
-def _prompt(model: SentenceTransformer, names: Sequence[str]) -> str:
-    return next((str(model.prompts[name]) for name in names if model.prompts.get(name)), "")
-
-
-def _tokenizer_digest(tokenizer: Any) -> str:
-    inner = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    return digest.of_text(inner.to_str()) if hasattr(inner, "to_str") else digest.of_text(str(tokenizer.get_vocab()))

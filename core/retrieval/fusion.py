@@ -1,13 +1,19 @@
 """Two ranked lists as one. `alpha` is the weight of BM25 in every method; the dense leg has 1 − alpha."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from core.retrieval.spec import Fusion, ReciprocalRank, Scored, Weighted
+from core.retrieval.spec import Fusion, ReciprocalRank, Weighted
+
+D = TypeVar("D", int, str)
+"""What a document is named by: its number, or its id."""
 
 
-def fuse(bm25: Sequence[Scored], dense: Sequence[Scored], alpha: float, fusion: Fusion, k: int) -> list[Scored]:
-    """The best `k` of both lists, best first, ties by document number; a leg of weight 0 brings no document in."""
-    total: dict[int, float] = {}
+def fuse(
+    bm25: Sequence[tuple[D, float]], dense: Sequence[tuple[D, float]], alpha: float, fusion: Fusion, k: int
+) -> list[tuple[D, float]]:
+    """The best `k` of both lists, best first, ties by document; a leg of weight 0 brings no document in."""
+    total: dict[D, float] = {}
     for hits, weight in ((bm25, alpha), (dense, 1 - alpha)):
         if weight > 0:
             for document, value in _values(hits, fusion):
@@ -15,7 +21,7 @@ def fuse(bm25: Sequence[Scored], dense: Sequence[Scored], alpha: float, fusion: 
     return sorted(total.items(), key=lambda item: (-item[1], item[0]))[:k]
 
 
-def _values(hits: Sequence[Scored], fusion: Fusion) -> list[Scored]:
+def _values(hits: Sequence[tuple[D, float]], fusion: Fusion) -> list[tuple[D, float]]:
     match fusion:
         case Weighted():
             return _min_max(hits)
@@ -23,7 +29,7 @@ def _values(hits: Sequence[Scored], fusion: Fusion) -> list[Scored]:
             return [(document, 1 / (constant + rank)) for rank, (document, _) in enumerate(hits, start=1)]
 
 
-def _min_max(hits: Sequence[Scored]) -> list[Scored]:
+def _min_max(hits: Sequence[tuple[D, float]]) -> list[tuple[D, float]]:
     """Scores mapped to [0, 1] within their list; all 1 where they are equal."""
     if not hits:
         return []

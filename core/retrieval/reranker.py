@@ -1,11 +1,12 @@
 """A cross-encoder: scores of query and document read together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from safetensors import SafetensorError
 from sentence_transformers import CrossEncoder
+from torch import Tensor, nn
 
 from core.errors import ContractError, Missing
 
@@ -46,12 +47,27 @@ class Scorer:
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """The score of each pair of query and document, higher for a better answer.
 
+        As the model says: many bring what they compute between 0 and 1 at the end.
+
         Raises:
             ContractError: the model gives NaN.
         """
+        return self._predict(pairs, self._model.activation_fn)
+
+    def logits(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """The same scores as the last layer gives them, whose differences tell good answers apart.
+
+        Raises:
+            ContractError: the model gives NaN.
+        """
+        return self._predict(pairs, nn.Identity())
+
+    def _predict(self, pairs: Sequence[tuple[str, str]], activation: Callable[[Tensor], Tensor]) -> list[float]:
         if not pairs:
             return []
-        scores = self._model.predict(list(pairs), batch_size=self._spec.batch_size, show_progress_bar=False)
+        scores = self._model.predict(
+            list(pairs), batch_size=self._spec.batch_size, show_progress_bar=False, activation_fn=activation
+        )
         if not np.isfinite(scores).all():
             raise ContractError(f"the cross-encoder `{self._spec.model}` gives NaN", hint="its weights are damaged")
         return [float(score) for score in scores]
@@ -67,8 +83,9 @@ def open_scorer(spec: Spec) -> Scorer:
     try:
         model = CrossEncoder(spec.model, max_length=spec.max_tokens, trust_remote_code=spec.trust_remote_code)
     except (OSError, ValueError, SafetensorError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise Missing(
-            f"the cross-encoder `{spec.model}` cannot be loaded: {str(error).splitlines()[0]}",
+            f"the cross-encoder `{spec.model}` cannot be loaded: {said}",
             hint="give a local folder or a hub name (HF_ENDPOINT names a mirror)",
         ) from None
     _check(model, spec.model)

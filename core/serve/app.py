@@ -1,4 +1,4 @@
-"""The service: `POST /retrieve`, `/v1/embeddings` and `/similarity`, `GET /health` and `/v1/models`."""
+"""The service: `POST /retrieve`, `/rewrite`, `/v1/embeddings` and `/similarity`, `GET /health` and `/v1/models`."""
 
 import contextlib
 import gc
@@ -21,12 +21,13 @@ from core.serve.listen import Server
 from core.serve.protocol import Question
 from core.serve.recipe import Recipe
 from core.serve.refused import Body, OpenAIRefused, Refused
+from core.serve.rewriting import Wording
 from core.serve.service import Service
 from core.serve.vectors import Comparison, Wish
 
 log = logging.getLogger(__name__)
 
-ROUTES = "POST /retrieve, POST /v1/embeddings, POST /similarity, GET /v1/models and GET /health"
+ROUTES = "POST /retrieve, POST /v1/embeddings, POST /similarity, POST /rewrite, GET /v1/models and GET /health"
 
 Answering = Callable[[bytes, Entry, Gone], Awaitable[bytes]]
 """From the body of a request to that of its answer."""
@@ -104,6 +105,11 @@ def _routes(service: Service, door: _Door, app: FastAPI) -> None:
     async def retrieve(request: Request) -> Response:
         """The best documents of each query."""
         return await door.answer(request, "/retrieve", lambda *asked: service.search.answer(*asked))
+
+    @app.post("/rewrite", openapi_extra=_schema(Wording))
+    async def rewrite(request: Request) -> Response:
+        """Each query in better words, by a language model."""
+        return await door.answer(request, "/rewrite", lambda body, entry, _: service.rewrite.answer(body, entry))
 
     @app.post("/v1/embeddings", openapi_extra=_schema(Wish))
     async def embeddings(request: Request) -> Response:

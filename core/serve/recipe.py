@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from core.address import is_loopback
+from core.llm.rewriting.spec import Rewriter, prompts_at
+from core.llm.spec import OpenAI
 from core.recipe import BaseRecipe, From
 from core.recipe.model import Input
 from core.retrieval.spec import Method
@@ -25,6 +27,9 @@ class Recipe(BaseRecipe):
     folder or hub name of the model whose vectors are served. null: the index's own dense model, where it has one."""
     model_name: str | None = None
     """What clients call the model (`model` of OpenAI's requests). null: as it stands in `model`, or in the index."""
+    rewrite: Rewriter | None = None
+    """Who answers `POST /rewrite`: a language model that runs elsewhere, and the template it is asked with. null:
+    nobody does."""
     trust_remote_code: bool = False
     """Whether code that comes with `model` may run."""
     host: str = "127.0.0.1"
@@ -69,12 +74,25 @@ class Recipe(BaseRecipe):
         """As ever, but for a training that goes on: it has no manifest yet, and checkpoints that can be served."""
         return [item for item in super().inputs() if item.name != "model" or (item.path / "manifest.json").exists()]
 
+    def source_files(self) -> dict[str, Path]:
+        """The prompt template, where there is one."""
+        return super().source_files() | ({"rewrite.prompts": prompts_at(self.rewrite.prompts)} if self.rewrite else {})
+
+    @model_validator(mode="after")
+    def _rewriter_is_elsewhere(self) -> "Recipe":
+        if self.rewrite is not None and not isinstance(self.rewrite.llm.server, OpenAI):
+            raise ValueError(
+                "`rewrite.llm.server` must be of type `openai`: start the model by `dr serve llm`, and name its "
+                "address as `base_url`"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        if self.index is None and self.model is None:
+        if self.index is None and self.model is None and self.rewrite is None:
             raise ValueError(
                 "there is nothing to serve: give `index` (artifact of `dr index build`), `model` (artifact of "
-                "`dr embed`, folder or hub name), or both"
+                "`dr embed`, folder or hub name), `rewrite` (a language model), or several"
             )
         if self.index is None and (stray := [name for name in FOR_AN_INDEX if getattr(self, name) is not None]):
             raise ValueError(f"`{stray[0]}` says how an index is searched, and there is no `index`")

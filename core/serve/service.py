@@ -1,4 +1,4 @@
-"""What a recipe serves: an index, a model, or both."""
+"""What a recipe serves: an index, a model, a rewriter, or several."""
 
 import contextlib
 import logging
@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from core.llm.rewriting.template import refuse_operators
 from core.retrieval.index import OpenIndex, open_index
 from core.retrieval.models import resolve
 from core.retrieval.spec import Dense, Hybrid
@@ -17,6 +18,7 @@ from core.serve.desk import Desk
 from core.serve.model_desk import ModelDesk
 from core.serve.recipe import Recipe
 from core.serve.refused import Refused
+from core.serve.rewriting import RewriteDesk
 
 if TYPE_CHECKING:
     from core.retrieval.encoder import Encoder
@@ -36,6 +38,7 @@ class Service:
         self._recipe = recipe
         name = resolve(recipe.model) if recipe.model else None
         self._search_thread, self._model_thread = (ThreadPoolExecutor(1, kind) for kind in ("search", "embed"))
+        self._rewrite = RewriteDesk(recipe, recipe.rewrite) if recipe.rewrite else None
         self._search: Desk | None = None
         self._model: ModelDesk | None = None
         index = self._open_index(recipe.index) if recipe.index else None
@@ -49,6 +52,8 @@ class Service:
 
     def _open_index(self, path: Path) -> OpenIndex:
         index = open_index(path, task=self._recipe.task_desc)
+        if self._rewrite is not None:
+            refuse_operators(self._rewrite.template.facts(), index.methods, str(path))
         self._search = Desk(self._recipe, path, index, self._search_thread)
         return index
 
@@ -68,30 +73,41 @@ class Service:
     def search(self) -> Desk:
         """Raises Refused (404) when no index is served."""
         if self._search is None:
-            raise Refused(404, f"no index is served here: POST /v1/embeddings and POST /similarity ask {self.summary}")
+            asks = "POST /v1/embeddings and POST /similarity ask" if self._model else "POST /rewrite asks"
+            raise Refused(404, f"no index is served here: {asks} {self.summary}")
         return self._search
 
     @property
     def model(self) -> ModelDesk:
         """Raises Refused (404) when no model is served."""
         if self._model is None:
-            what = (
-                f"no embedding model is served here: POST /retrieve asks {self.summary}; `model` in the recipe adds one"
-            )
+            asks = "POST /retrieve" if self._search else "POST /rewrite"
+            what = f"no embedding model is served here: {asks} asks {self.summary}; `model` in the recipe adds one"
             raise Refused(404, what, field="model")
         return self._model
 
     @property
+    def rewrite(self) -> RewriteDesk:
+        """Raises Refused (404) when nobody rewrites."""
+        if self._rewrite is None:
+            what = "nobody rewrites queries here: `rewrite` in the recipe (`llm` and `prompts`) adds it"
+            raise Refused(404, what)
+        return self._rewrite
+
+    @property
     def summary(self) -> str:
         """What is served, in a line."""
-        return " and ".join(desk.summary for desk in self._desks)
+        parts = [desk.summary for desk in self._desks] + ([self._rewrite.summary] if self._rewrite else [])
+        return " and ".join(parts)
 
     @property
     def example(self) -> tuple[str, str]:
         """A path and a body to try it with."""
         if self._search:
             return "/retrieve", '{"queries": ["单位净值"]}'
-        return "/v1/embeddings", '{"input": ["单位净值"], "input_type": "query"}'
+        if self._model:
+            return "/v1/embeddings", '{"input": ["单位净值"], "input_type": "query"}'
+        return "/rewrite", '{"queries": ["单位净值"]}'
 
     @property
     def _desks(self) -> list[Desk | ModelDesk]:
@@ -110,6 +126,8 @@ class Service:
                 stack.callback(thread.shutdown)
             for desk in self._desks:
                 await stack.enter_async_context(desk.engine)
+            if self._rewrite is not None:
+                await stack.enter_async_context(self._rewrite.open())
             yield
 
     def pulse(self) -> bytes:
@@ -118,9 +136,10 @@ class Service:
 
     def health(self) -> bytes:
         """What is served and how it fares, as JSON."""
-        facts = {"status": "ok" if self.running else "failed"}
+        facts: dict[str, Any] = {"status": "ok" if self.running else "failed"}
         for desk in self._desks:
             facts |= desk.facts()
+        facts |= self._rewrite.facts() if self._rewrite else {}
         return orjson.dumps({**facts, "statuses": {str(s): count for s, count in sorted(self.statuses.items())}})
 
 

@@ -135,7 +135,7 @@ def test_a_model_that_cannot_be_had_is_exit_3(home):
     dr(home, "data", "data.yaml")
     overrides = ["~backend.analyzer", "backend.type=dense", "backend.model=./no/such/model"]
     _, err = dr(home, "index", "index.yaml", *overrides, status=3)
-    assert "cannot be loaded" in err
+    assert "there is no folder `./no/such/model`" in err
     assert not (home / "index").exists()
     dr(home, "index", "index.yaml")
 

@@ -43,6 +43,7 @@ def options(argv):
     parser.add_argument("--strict", action="store_true", help="422 for fields that the OpenAI API does not have")
     parser.add_argument("--style", default="plain", help="plain, fenced, thinking, extra, foreign, or prose")
     parser.add_argument("--body", help="answer every question with HTTP 200 and this text")
+    parser.add_argument("--script", help="JSON file: word of a question -> text of its answer, or its whole choice")
     parser.add_argument("--status", type=int, help="answer every question with this status")
     parser.add_argument("--no-usage", action="store_true")
     return parser.parse_args(argv)
@@ -114,6 +115,7 @@ class Server:
     def __init__(self, chosen):
         self.chosen, self.tries = chosen, {}
         self.slots, self.under_way = asyncio.Semaphore(chosen.slots), 0
+        self.script = json.load(open(chosen.script, encoding="utf-8")) if chosen.script else {}  # noqa: SIM115
         self.log = open(chosen.log, "ab", buffering=0) if chosen.log else None  # noqa: SIM115 - for its whole life
 
     def note(self, **row):
@@ -206,8 +208,17 @@ class Server:
             request.transport.abort()
         usage = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": max(1, len(said) // 2)}
         choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+        choice = self.scripted(body["messages"], choice)
         reply = {"id": digest[:12], "object": "chat.completion", "model": body["model"], "choices": [choice]}
         return web.json_response(reply if self.chosen.no_usage else {**reply, "usage": usage})
+
+    def scripted(self, messages, choice):
+        """The choice that the script has for the last thing the user said, where it has one."""
+        asked = [message["content"] for message in messages if message["role"] == "user"][-1]
+        said = next((said for word, said in self.script.items() if word in asked), choice)
+        if isinstance(said, dict):
+            return {**choice, **said}
+        return {**choice, "message": {"role": "assistant", "content": said}}
 
     async def models(self, request):
         return web.json_response({"object": "list", "data": [{"id": name} for name in self.chosen.model or ["any"]]})

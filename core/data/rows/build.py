@@ -16,11 +16,11 @@ from core.data.rows import targets
 from core.data.rows.fate import Fates
 from core.data.rows.item import Item
 from core.data.rows.lengths import Ruler, ruler
-from core.data.rows.prompts import Prompts
 from core.data.rows.recipe import Choice, Numeric, Recipe, Retrieval
 from core.data.rows.writing import Rows
 from core.errors import DataError
 from core.formats import bad_rows
+from core.formats.prompts import Prompts
 from core.formats.rows import BadRow
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from string import ascii_uppercase
 from typing import Any
 
 from core.data.rows.item import Item, tagged
-from core.data.rows.prompts import Prompts
 from core.formats import values
 from core.formats.fields import find_text
+from core.formats.prompts import Prompts
 from core.formats.rows import BadRow, Row
 
 NAMES = ("question", "options")

@@ -4,11 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from core.data.rows import choice, conversations, files, numeric, prompts, retrieval
+from core.data.rows import choice, conversations, files, numeric, retrieval
 from core.data.rows.item import Item, LeftOut
-from core.data.rows.prompts import Prompts
 from core.data.rows.recipe import Choice, Conversations, Numeric, Recipe, Retrieval
-from core.formats import jsonl
+from core.formats import jsonl, prompts
+from core.formats.prompts import Prompts
 from core.formats.rows import OnBad
 
 

@@ -8,9 +8,9 @@ import orjson
 
 from core.data.rows.choice import CONTEXT, QUESTION, first_text
 from core.data.rows.item import Item, LeftOut, tagged
-from core.data.rows.prompts import Prompts
 from core.formats import values
 from core.formats.fields import find_text
+from core.formats.prompts import Prompts
 from core.formats.rows import BadRow, Row
 
 NAMES = ("question",)

@@ -6,10 +6,10 @@ import orjson
 
 from core import artifact
 from core.data.rows.item import Item, LeftOut
-from core.data.rows.prompts import Prompts
 from core.data.rows.recipe import Retrieval
 from core.errors import UsageError
 from core.formats import beir
+from core.formats.prompts import Prompts
 from core.recipe import CORPUS
 
 NAMES = ("query",)

@@ -1,5 +1,6 @@
 """What a model is worth on what is held out: the loss, and nDCG@10."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -39,10 +40,15 @@ class Examiner:
     def measured(self, model: SentenceTransformer) -> dict[str, float]:
         """`val_loss` and `ndcg@10`, each where there is something to measure it on; the same in all processes.
 
+        Without `ndcg@10` where the loss is no number.
+
         The model is left in the mode it was in, and no random number is drawn.
         """
-        own = (self._losses(model), None if self._asked is None else self._asked.ndcg(model))
-        gathered: list[tuple[list[tuple[float, int]], float | None]] = gather_object([own])
+        own = self._losses(model)
+        # Where the loss is NaN the vectors are, too; the encoder would blame damaged weights, the loss names remedies.
+        sound = all(math.isfinite(loss) for loss, _ in own)
+        score = self._asked.ndcg(model) if self._asked is not None and sound else None
+        gathered: list[tuple[list[tuple[float, int]], float | None]] = gather_object([(own, score)])
         losses = [pair for of, _ in gathered for pair in of]
         found = {}
         if losses:

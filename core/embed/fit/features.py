@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core.embed.fit import groups
-from core.retrieval.encoder import DOCUMENT_NAMES, QUERY_NAMES
+from core.retrieval.contract import DOCUMENT_NAMES, QUERY_NAMES
 
 Features: TypeAlias = dict[str, Any]
 """What `model.preprocess` gives: tensors, and words about them."""

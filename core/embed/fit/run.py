@@ -12,6 +12,8 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import set_seed
 from sentence_transformers import SentenceTransformer
+from transformers import TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils.logging import disable_progress_bar
 
 from core import progress
@@ -32,7 +34,7 @@ from core.embed.rows.row import Material
 from core.errors import Missing, RecipeError, UsageError
 from core.lazy import require
 from core.progress import Bar
-from core.retrieval.checkpoints import CHECKPOINTS, PREFIX, found
+from core.retrieval.checkpoints import CHECKPOINTS, PREFIX, Checkpoint, found
 from core.tracking import Tracker, open_tracker
 
 FINISHED = "finished.json"
@@ -117,11 +119,13 @@ def _fit(recipe: Recipe, material: Material, steps: Plan, store: Store, watch: W
         store.tidy()
         _check_plan(steps, store.folder / PLAN)
     state.wait_for_everyone()
+    saved_states = found(store.folder)
+    if saved_states and (ended := _ended(saved_states[-1], steps, watch)) is not None:
+        return ended
     torch.manual_seed(recipe.seed)
     model = build.build(recipe.model, material.texts, str(device))
     if recipe.machine.gradient_checkpointing:
         _checkpoint_activations(model)
-    saved_states = found(store.folder)
     args.eval_on_start = not saved_states
     examiner = Examiner(
         recipe.loss,
@@ -155,11 +159,23 @@ def _fit(recipe: Recipe, material: Material, steps: Plan, store: Store, watch: W
     return int(trainer.state.global_step)
 
 
+def _ended(newest: Checkpoint, steps: Plan, watch: Watch) -> int | None:
+    """The step at which the training ended that was killed before it could say so; None where steps are left.
+
+    The trainer would take a step first and ask then.
+    """
+    path = newest.path / TRAINER_STATE_NAME
+    if steps.steps == 0 or not path.is_file():
+        return None
+    state = TrainerState.load_from_json(str(path))
+    return int(state.global_step) if watch.is_over(state) else None
+
+
 def _check_plan(steps: Plan, path: Path) -> None:
     """Raises UsageError when the checkpoints beside `path` are of a training with another number of processes or rows:
-    its order of the rows cannot be gone on with."""
+    its order of the rows cannot be gone on with. Without a checkpoint there is nothing to go on with."""
     now = asdict(steps)
-    if path.exists():
+    if path.exists() and found(path.parent):
         then = read_json(path)
         if changed := [
             f"{name} {then.get(name)}, now {value}" for name, value in now.items() if value != then.get(name)

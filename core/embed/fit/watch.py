@@ -75,12 +75,11 @@ class Watch(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Stop a training that has collapsed, or that gets no better."""
-        measured = [row for row in state.log_history if VAL_LOSS in row or NDCG in row]
-        if self._has_collapsed(measured, state.global_step):
+        if self._has_collapsed(state):
             control.should_training_stop = True
             # The ruined state is worth keeping only where there is no other.
             control.should_save = not found(Path(args.output_dir))
-        elif self._is_stuck([row for row in measured if row["step"] > 0]):
+        elif self._is_stuck(state):
             control.should_training_stop = control.should_save = True
         self._lap()
 
@@ -88,6 +87,16 @@ class Watch(TrainerCallback):
         self._lap()
 
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._tell_flat(state)
+
+    def is_over(self, state: TrainerState) -> bool:
+        """Whether a training that was saved in `state` took its last step there; then its warnings are told again."""
+        over = self._has_collapsed(state) or self._is_stuck(state) or state.global_step >= self._plan.steps
+        if over:
+            self._tell_flat(state)
+        return over
+
+    def _tell_flat(self, state: TrainerState) -> None:
         losses = [row["loss"] for row in state.log_history if "loss" in row]
         if not advice.falls(losses):
             quarter = len(losses) // 4
@@ -96,8 +105,9 @@ class Watch(TrainerCallback):
                 f"the loss did not fall: {first:.4f} at first, {last:.4f} at last; {advice.flat(self._recipe)}"
             )
 
-    def _has_collapsed(self, measured: list[dict[str, float]], step: int) -> bool:
-        canary, now = self._recipe.canary, measured[-1].get(NDCG)
+    def _has_collapsed(self, state: TrainerState) -> bool:
+        canary, step, measured = self._recipe.canary, state.global_step, _measured(state)
+        now = measured[-1].get(NDCG) if measured else None
         base = next((row[NDCG] for row in measured if row["step"] == 0 and NDCG in row), None)
         if canary is None or base is None or now is None or step == 0 or now >= canary.below * base:
             return False
@@ -107,8 +117,8 @@ class Watch(TrainerCallback):
         )
         return True
 
-    def _is_stuck(self, measured: list[dict[str, float]]) -> bool:
-        spec = self._recipe.checkpoints
+    def _is_stuck(self, state: TrainerState) -> bool:
+        spec, measured = self._recipe.checkpoints, [row for row in _measured(state) if row["step"] > 0]
         costs = [cost(row, spec.select_by) for row in measured]
         if spec.patience is None or not costs or len(costs) - 1 - costs.index(min(costs)) < spec.patience:
             return False
@@ -124,3 +134,8 @@ class Watch(TrainerCallback):
         now = time.monotonic()
         passed, self._since = now - self._since, now
         return passed
+
+
+def _measured(state: TrainerState) -> list[dict[str, float]]:
+    """What was measured on what is held out, before the first step too."""
+    return [row for row in state.log_history if VAL_LOSS in row or NDCG in row]

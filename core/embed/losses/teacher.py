@@ -35,7 +35,7 @@ def taught(material: Material, spec: Teacher, folder: Path) -> Material:
 
 
 def scored(rows: Rows | Sequence[Row], spec: Teacher, folder: Path, name: str = SCORES) -> Listed:
-    """The rows with the teacher's score of each document as its label.
+    """The rows with the teacher's score of each document as its label: the logit, as distillation takes it.
 
     Scores are appended to a file in `folder`, in the order of the rows; those that stand there are taken from there,
     and the model is not even loaded when they all do.
@@ -58,7 +58,7 @@ def _go_on(path: Path, rows: Rows | Sequence[Row], labels: list[tuple[float, ...
     with path.open("ab") as file, progress.bar("embed: ask the teacher", len(rows)) as bar:
         bar.advance(len(labels))
         while block := list(islice(owed, BLOCK)):
-            scores = iter(scorer.scores([(row.query, document) for row in block for document in row.documents]))
+            scores = iter(scorer.logits([(row.query, document) for row in block for document in row.documents]))
             for row in block:
                 of_row = tuple(islice(scores, len(row.documents)))
                 labels.append(of_row)

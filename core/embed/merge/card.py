@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from core.recipe.model import flat
-from core.retrieval.encoder import Contract
+from core.retrieval.contract import Contract
 
 
 def write(

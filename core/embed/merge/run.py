@@ -9,6 +9,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from transformers import AutoConfig, AutoModel
+from transformers.utils.logging import disable_progress_bar
 
 from core import artifact, memory
 from core.artifact import Work
@@ -38,6 +39,7 @@ def run(recipe: Recipe, work: Work) -> None:
         ContractError: the base is not the adapter's, or the result is as the base or not as the adapter.
         Missing: the base cannot be reached, or peft is not installed.
     """
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading and writing files
     training = artifact.read(recipe.adapter)
     trusted = bool(training["recipe"]["model"].get("trust_remote_code"))
     source = _source(recipe)

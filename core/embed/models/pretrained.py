@@ -14,7 +14,7 @@ from core.embed.models.source import Source
 from core.embed.models.spec import Pretrained
 from core.errors import ArtifactError, RecipeError
 from core.memory import what_ran_out
-from core.retrieval.encoder import DOCUMENT_NAMES, QUERY_NAMES
+from core.retrieval.contract import DOCUMENT_NAMES, QUERY_NAMES
 
 _MODES = {"last": "lasttoken", "cls": "cls", "mean": "mean"}
 """Our names of poolings, and the library's."""

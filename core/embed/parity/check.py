@@ -13,7 +13,8 @@ from sentence_transformers import SentenceTransformer
 from core.embed.parity.server import Server
 from core.errors import ContractError, GateFailed
 from core.formats import rows
-from core.retrieval.encoder import DOCUMENT_NAMES, QUERY_NAMES, Encoder, Vectors, load
+from core.retrieval.contract import DOCUMENT_NAMES, QUERY_NAMES
+from core.retrieval.encoder import Encoder, Vectors, load
 from core.retrieval.spec import Dense
 
 SAME = 0.999

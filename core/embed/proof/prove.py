@@ -12,6 +12,7 @@ from core.embed.proof.through_index import answers
 from core.embed.proof.vectors import alarms, dense
 from core.embed.recipe import Recipe
 from core.embed.rows.row import Exam, Material, Row
+from core.embed.rows.spec import Graded
 from core.retrieval.encoder import open_encoder
 from core.significance import Comparison, compare, together
 
@@ -79,8 +80,19 @@ def _of_exam(recipe: Recipe, base: Path | None, trained: Path, exam: Exam) -> di
         "against_bm25": {method: comparison.as_dict() for method, comparison in against_bm25.items()},
         "alarms": warned,
         "gate": _gate(against_base.get("dense")),
-        "verdict": words.of_exam(exam, against_base, against_bm25, warned),
+        "verdict": words.of_exam(exam, against_base, against_bm25, warned, chosen=_chosen_by_exam(recipe)),
     }
+
+
+def _chosen_by_exam(recipe: Recipe) -> bool:
+    """Whether the checkpoint was chosen by queries of the exam: those that are held out serve for both."""
+    by_exam = recipe.proof.data is None or recipe.checkpoints.select_by == DECISIVE
+    return by_exam and recipe.epochs > 0
+
+
+def _chosen_by_pairs(recipe: Recipe) -> bool:
+    """The same of graded pairs: those of the validation serve for both where there is no test."""
+    return isinstance(recipe.train, Graded) and recipe.train.test is None and recipe.epochs > 0
 
 
 def _comparisons(gains: Mapping[str, list[float]], seed: int) -> tuple[dict[str, Comparison], dict[str, Comparison]]:
@@ -113,7 +125,9 @@ def _of_pairs(recipe: Recipe, base: Path | None, trained: Path, rows: Sequence[R
         "against_base": {method: comparison.as_dict() for method, comparison in against.items()},
         "alarms": warned,
         "gate": _gate(against.get("dense")),
-        "verdict": words.of_pairs(prepared, scores["dense"].means, against.get("dense"), warned),
+        "verdict": words.of_pairs(
+            prepared, scores["dense"].means, against.get("dense"), warned, chosen=_chosen_by_pairs(recipe)
+        ),
     }
 
 

@@ -43,7 +43,8 @@ async def rewrite(template: Template, client: Client, query: str, sample: int = 
     except Unanswered as error:
         if error.reason in OF_THE_QUERY:
             return Rewritten(query, query, error.reason)
-        raise Missing(f"the language model's server gave {error.what}", hint=error.hint) from None
+        hint = error.hint or "is it an OpenAI-compatible chat API? what was answered is kept; run again when it works"
+        raise Missing(f"the language model's server gave {error.what}", hint=hint) from None
     return read(template, query, answered)
 
 

@@ -51,5 +51,5 @@ class Rewriter(Part):
     """The model that rewrites."""
     prompts: Annotated[str, AfterValidator(_known)] = "general"
     """Prompt template by its domain (finance, medicine, literature, general), or the path of your own: a folder with
-    user.txt and perhaps system.txt, or one file. `$query` is where the query goes; see `core.llm.rewriting.template`
-    for its head."""
+    user.txt and perhaps system.txt, or one file. `$query` is where the query goes. A head between two lines of `---`
+    may say `language`, `boolean` (whether it writes AND, OR, NOT) and `prefill` (whether it begins the answer)."""

@@ -390,7 +390,8 @@ def test_a_template_that_does_not_fit_is_refused(tmp_path, user, told):
     "folder", sorted(Path(__file__).parents[3].glob("recipes/data/prompts/*")), ids=lambda p: p.name
 )
 def test_every_shipped_prompt_fits_the_source_it_is_for(folder):
-    from core.data.rows import choice, numeric, prompts, retrieval
+    from core.data.rows import choice, numeric, retrieval
+    from core.formats import prompts
 
     fits = {
         "choice": (choice.NAMES, choice.MORE_NAMES),

@@ -1,7 +1,7 @@
 import pytest
 
 from core.data.rows import choice
-from core.data.rows.prompts import Prompts
+from core.formats.prompts import Prompts
 from core.formats.rows import BadRow, Row
 
 WORDS = Prompts("", "$context\n\nQ: $question\n$options")

@@ -4,7 +4,7 @@ import pytest
 
 from core.data.rows import numeric
 from core.data.rows.numeric import quantity
-from core.data.rows.prompts import Prompts
+from core.formats.prompts import Prompts
 from core.formats.rows import BadRow, Row
 
 WORDS = Prompts("", "$context\n\nQ: $question")

@@ -201,7 +201,7 @@ def test_a_model_that_exists_is_held_against_itself_before_training(further):
     report = json.loads((further.path / "report.json").read_text())
     assert set(report["ndcg@10"]) == {"bm25", "dense", "hybrid", "base_dense", "base_hybrid"}
     assert report["gate"] == further.stats["gate"] == "passed"
-    assert not list(further.path.glob("base-*"))
+    assert not (further.path / train.BASE).exists()
 
 
 def test_a_training_whose_proof_was_killed_does_not_train_again(further, corpus, work):
@@ -209,13 +209,16 @@ def test_a_training_whose_proof_was_killed_does_not_train_again(further, corpus,
     metrics = (further.path / "logs/metrics.jsonl").read_bytes()
     report = (further.path / "report.json").read_bytes()
     (further.path / "report.json").unlink()
-    (further.path / "model/model.safetensors").write_bytes(b"half a copy")
+    for place in ("model", train.BASE):
+        (further.path / place).mkdir(exist_ok=True)
+        (further.path / place / "model.safetensors").write_bytes(b"half a copy")
     again = Work(further.path)
     train.run(recipe_for(corpus, model={"type": "pretrained", "name": str(work.path / "model")}), again)
     assert {path: path.stat().st_mtime_ns for path in (further.path / "checkpoints").rglob("*")} == before
     assert (further.path / "logs/metrics.jsonl").read_bytes() == metrics
     assert (further.path / "report.json").read_bytes() == report
     assert again.stats == further.stats
+    assert not (further.path / train.BASE).exists()
 
 
 def test_a_model_made_worse_fails_the_gate_and_stays(corpus, work, tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import ArtifactError, ContractError, Missing
+from core.errors import ArtifactError, ContractError, Missing, UsageError
 from core.retrieval.encoder import Encoder, open_encoder
 from core.retrieval.spec import Dense
 
@@ -291,3 +291,9 @@ def test_a_model_is_loaded_by_its_name_from_a_hub(hub, static_model, tmp_path):
     assert json.loads(done.stdout) == pytest.approx(
         encoder(static_model).documents(["fund fees"])[0].tolist(), abs=1e-6
     )
+
+
+def test_a_plain_transformer_is_refused_because_nobody_chose_its_pooling(tiny_bert):
+    with pytest.raises(UsageError, match="how its tokens become one vector") as refusal:
+        open_encoder(Dense(type="dense", model=str(tiny_bert)))
+    assert "model.pooling" in refusal.value.hint

@@ -72,7 +72,8 @@ def test_two_processes_train_as_one_with_a_batch_twice_as_large(two, recipe_for,
     one = fitted(tmp_path, model=sober, batch_size=32, log_every=1, checkpoints={"save_every": 4})
     assert run.finished(two) == {"steps": 6, "warnings": []}
     assert losses(metrics(two)) == pytest.approx(losses(metrics(one)), rel=1e-4)
-    assert losses(metrics(two), "eval/ndcg@10") == losses(metrics(one), "eval/ndcg@10")
+    # Sums in another order round differently, so two documents of one score may change places: 0.37 / 20 queries.
+    assert losses(metrics(two), "eval/ndcg@10") == pytest.approx(losses(metrics(one), "eval/ndcg@10"), abs=0.05)
     assert losses(metrics(two))[6] < losses(metrics(two))[1]
     assert not (two / launch.FOLDER).exists()
 

@@ -142,3 +142,39 @@ def test_a_training_that_is_over_is_not_done_again(uninterrupted, recipe_for):
     launch.train(recipe, read(recipe), uninterrupted)
     assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
     assert run.finished(uninterrupted)["steps"] == 24
+
+
+def only_the_end_is_missing(whole, step, place):
+    """A training that was killed after its last checkpoint, before it said that it is over."""
+    shutil.copytree(whole / "checkpoints" / f"checkpoint-{step}", place / "checkpoints" / f"checkpoint-{step}")
+    return place
+
+
+def test_a_training_that_was_killed_behind_its_last_step_takes_no_other(fitted, tmp_path):
+    changes = {"min_steps": 8, "checkpoints": {"save_every": 4}}  # an epoch has 6 steps: the second one is cut short
+    whole = fitted(tmp_path / "whole", **changes)
+    folder = only_the_end_is_missing(whole, 8, tmp_path / "cut")
+    fitted(folder, **changes)
+    assert run.finished(folder) == run.finished(whole)
+    assert [checkpoint.step for checkpoint in found(folder / "checkpoints")] == [8]
+    assert weights(folder, 8) == weights(whole, 8)
+
+
+def test_a_training_that_ended_early_and_was_killed_does_not_go_on(fitted, tmp_path):
+    # One step too long for the model: each measurement is worse than the first.
+    changes = {
+        "model": {"type": "static", "dimension": 64, "vocabulary": 2000},
+        "batch_size": 32,
+        "learning_rate": 0.3,
+        "warm_up_steps": 1,
+        "epochs": 4,
+        "canary": None,
+        "checkpoints": {"eval_every": 1, "patience": 2},
+    }
+    whole = fitted(tmp_path / "whole", **changes)
+    last = run.finished(whole)["steps"]
+    assert last < 24
+    folder = only_the_end_is_missing(whole, last, tmp_path / "cut")
+    fitted(folder, **changes)
+    assert run.finished(folder) == run.finished(whole)
+    assert [checkpoint.step for checkpoint in found(folder / "checkpoints")] == [last]

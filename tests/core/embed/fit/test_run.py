@@ -79,6 +79,12 @@ def test_a_training_cannot_go_on_with_other_batches(plain, recipe_for, tmp_path)
     assert "machine.processes" in raised.value.hint
 
 
+def test_a_training_without_a_checkpoint_may_begin_again_with_other_batches(plain, fitted, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(plain / "checkpoints/plan.json", tmp_path / "checkpoints")
+    assert found(fitted(tmp_path, batch_size=64) / "checkpoints")[-1].step == 3
+
+
 def test_no_epoch_leaves_the_model_as_it_was(fitted, tiny_bert, tmp_path):
     (only,) = found(fitted(tmp_path, epochs=0) / "checkpoints")
     assert only.step == 0

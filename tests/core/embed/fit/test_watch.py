@@ -112,6 +112,14 @@ def test_a_loss_that_is_no_number_stops_the_training_before_it_is_saved(temperat
     assert not found(tmp_path / "checkpoints")
 
 
+def test_weights_that_are_no_numbers_are_told_with_remedies_where_they_are_measured(fitted, tmp_path):
+    # As above, but measured behind the step whose loss was still a number.
+    loss, checkpoints = {"type": "infonce", "temperature": 1e-38}, {"eval_every": 1}
+    with pytest.raises(DrError, match="the loss is nan at step 1:") as raised:
+        fitted(tmp_path, **STATIC, learning_rate=0.002, max_grad_norm=None, loss=loss, checkpoints=checkpoints)
+    assert "  learning_rate=0.0002 " in raised.value.hint
+
+
 def test_a_loss_that_does_not_fall_is_told_with_remedies(fitted, tmp_path):
     folder = fitted(tmp_path, epochs=2, learning_rate=1e-9, log_every=1)
     (warning,) = run.finished(folder)["warnings"]

@@ -51,7 +51,7 @@ def rows():
     return Listed(row(n, 2 + n % 3) for n in range(COUNT))
 
 
-def test_labels_are_the_scores_of_sentence_transformers(rows, teacher, tmp_path):
+def test_labels_are_the_logits_of_sentence_transformers(rows, teacher, tmp_path):
     from sentence_transformers import CrossEncoder
 
     found = scored(rows, teacher, tmp_path)
@@ -60,8 +60,10 @@ def test_labels_are_the_scores_of_sentence_transformers(rows, teacher, tmp_path)
     ]
     model = CrossEncoder(teacher.model)
     for given, labelled in zip(rows[:5], found[:5], strict=True):
-        expected = model.predict([(given.query, document) for document in given.documents])
+        pairs = [(given.query, document) for document in given.documents]
+        expected = model.predict(pairs, activation_fn=torch.nn.Identity())
         assert labelled.labels == pytest.approx(expected.tolist(), abs=1e-5)
+        assert torch.sigmoid(torch.tensor(labelled.labels)).tolist() == pytest.approx(model.predict(pairs), abs=1e-5)
     assert len({label for r in found for label in r.labels}) > COUNT
 
 

@@ -179,6 +179,23 @@ def test_queries_cut_out_of_documents_are_said_to_be(knowing, exam, material, re
     assert "harder on BM25 than real queries are, and `dr eval` decides" in verdict
 
 
+CHOSEN = "The checkpoint was chosen by what it scored on the same queries"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, True),
+        ({"proof": {"data": "a/corpus"}}, False),
+        ({"proof": {"data": "a/corpus"}, "checkpoints": {"select_by": "ndcg@10"}}, True),
+        ({"epochs": 0}, False),
+    ],
+)
+def test_queries_that_chose_the_checkpoint_are_said_to_have(changes, told, knowing, exam, material, recipe_for):
+    verdict = prove(recipe_for(**changes), None, knowing(20), material(exam))["verdict"]
+    assert (CHOSEN in verdict) == told
+
+
 def test_facts_for_the_manifest_are_taken_from_the_report(proof):
     report = proof(10, 30)
     assert facts(report) == {name: report[name] for name in ("ndcg@10", "gate", "verdict", "alarms")}
@@ -198,6 +215,7 @@ def test_graded_pairs_are_compared_query_by_query(knowing, material, graded, gra
     compared = report["against_base"]["dense"]
     assert (compared["num_queries"], compared["mean_b"]) == (40, pytest.approx(report["ndcg@10"]["dense"]))
     assert "On 40 queries of graded pairs" in report["verdict"]
+    assert CHOSEN in report["verdict"]
     assert {"ndcg@1", "ndcg@5", "mrr", "map"} <= report.keys()
 
 
