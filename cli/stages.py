@@ -62,6 +62,7 @@ STAGES = {
         Stage("eval", "run", "eval", "score", gates=True),
         Stage("rewrite", "", "rewrite", "run", estimates=True),
         Stage("reward", "test", "reward", "scorer", answers=True),
+        Stage("probe", "probe", "rl.probe", "run", estimates=True),
         Stage("serve", "retrieval", "serve", "app", answers=True),
         Stage("llm", "llm", "serve.llm", "run", answers=True),
     )

@@ -42,6 +42,7 @@ index = _group("index", "Build and search an index.", "build")
 serve = _group("serve", "Answer searches, embed texts, or serve a language model, over HTTP.", "retrieval")
 evaluation = _group("eval", "Measure a system against judgements.", "run")
 reward = _plain_group("reward", "Try a reward before a training pays for it.")
+rl = _plain_group("rl", "Look before a training, and train, by rewards.")
 recipe = _plain_group("recipe", "List, copy, show and validate recipes.")
 env = _plain_group("env", "Make the interpreters that other people's programs run in.")
 

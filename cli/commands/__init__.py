@@ -14,6 +14,7 @@ from cli.commands import (  # noqa: F401 - each puts its commands on the tree
     recipe,
     reward,
     rewrite,
+    rl,
     rows,
     serve,
     whole,

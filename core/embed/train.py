@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from core.artifact import Work, write_json
 from core.embed.fit import knobs, launch
@@ -16,6 +17,7 @@ from core.embed.fit.checkpoints import TRAINER_STATE, choose, slim
 from core.embed.models import build, saved
 from core.embed.models.spec import Static
 from core.embed.proof import gate as proof_gate
+from core.embed.proof.gate import REPORT
 from core.embed.proof.prove import facts, prove
 from core.embed.recipe import Recipe
 from core.embed.rows.read import read
@@ -23,7 +25,6 @@ from core.embed.rows.row import Material
 from core.retrieval.checkpoints import CHECKPOINTS, MEASURED, MODEL, Checkpoint, found
 
 HELD_OUT = "held_out.jsonl"
-REPORT = "report.json"
 BASE = "base"
 """The model before training, while it is held against the trained one."""
 
@@ -40,10 +41,12 @@ def run(recipe: Recipe, work: Work) -> None:
         DrError: the loss is no number any more.
         OutOfMemory: with the fields that need less.
     """
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading and writing files; ours is of the steps
     build.check(recipe.model)
     material = read(recipe)
     launch.train(recipe, material, work.path)
-    over = fitting.finished(work.path) or {}
+    over = fitting.finished(work.path)
+    assert over is not None  # noqa: S101 - a training that does not come to its end raises
     for warning in over["warnings"]:
         log.warning("%s", warning)
     checkpoints = found(work.path / CHECKPOINTS)

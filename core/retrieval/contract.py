@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 
 from core import digest
@@ -11,6 +12,8 @@ from core.errors import ContractError
 from core.retrieval.spec import Precision
 
 QUERY_NAMES, DOCUMENT_NAMES = ("query",), ("document", "passage", "corpus")
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Whole numbers of as many bytes."""
 SAMPLES = 64
 """Values of each parameter that a contract's digest of the weights looks at."""
 
@@ -63,8 +66,8 @@ def contract_of(model: SentenceTransformer, precision: Precision) -> Contract:
         dimension=int(model.get_embedding_dimension() or 0),
         modules=tuple(_module_name(module) for module in model),
         normalisation="l2",
-        query_prompt=_prompt(model, QUERY_NAMES),
-        document_prompt=_prompt(model, DOCUMENT_NAMES),
+        query_prompt=prompt_of(model, QUERY_NAMES),
+        document_prompt=prompt_of(model, DOCUMENT_NAMES),
         max_tokens=model.max_seq_length if isinstance(model.max_seq_length, int) else None,
         padding_side=str(getattr(model.tokenizer, "padding_side", "right")),
         tokenizer=_tokenizer_digest(model.tokenizer),
@@ -74,12 +77,13 @@ def contract_of(model: SentenceTransformer, precision: Precision) -> Contract:
 
 
 def _weights_digest(model: SentenceTransformer) -> str:
-    """A retrained model differs in nearly every parameter: some values of each tell it without reading the file."""
-    samples = {}
+    """Of some values of every parameter and the sum of all their bits: a training may change few rows of a table."""
+    seen = {}
     for name, parameter in model.named_parameters():
         flat = parameter.detach().reshape(-1)
-        samples[name] = flat[:: max(1, len(flat) // SAMPLES)].float().cpu().numpy().tobytes().hex()
-    return digest.of_files(samples)
+        samples = flat[:: max(1, len(flat) // SAMPLES)].float().cpu().numpy().tobytes().hex()
+        seen[name] = f"{samples} {flat.view(_BITS[flat.element_size()]).sum(dtype=torch.int64).item()}"
+    return digest.of_files(seen)
 
 
 def _module_name(module: Any) -> str:
@@ -90,7 +94,8 @@ def _module_name(module: Any) -> str:
     return f"{type(module).__name__}({modes}{'' if module.include_prompt else ', without prompt'})"
 
 
-def _prompt(model: SentenceTransformer, names: Sequence[str]) -> str:
+def prompt_of(model: SentenceTransformer, names: Sequence[str]) -> str:
+    """What the model puts before a text: its first prompt under one of `names`; empty where it has none."""
     return next((str(model.prompts[name]) for name in names if model.prompts.get(name)), "")
 
 

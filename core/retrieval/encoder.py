@@ -1,7 +1,6 @@
 """Texts as normalised vectors, by sentence-transformers. Prompts and pooling come from the model, never from us."""
 
 import contextlib
-import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,13 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from sentence_transformers.util import is_sentence_transformer_model
+from transformers.utils.hub import cached_file
 from transformers.utils.logging import disable_progress_bar
 
 from core import progress
 from core.errors import ContractError, Missing, UsageError
 from core.lazy import require
+from core.retrieval import adapter
 from core.retrieval.contract import contract_of
 from core.retrieval.models import resolve
 from core.retrieval.spec import Dense, Precision
@@ -27,8 +28,6 @@ from core.retrieval.spec import Dense, Precision
 Vectors = npt.NDArray[np.float32]
 
 log = logging.getLogger(__name__)
-
-ADAPTER = "adapter_config.json"
 
 _TASK = re.compile(r"(?<=Instruct: )[^\n]*(?=\nQuery:)")
 """The task inside a query prompt of the form that Qwen3-Embedding and E5-instruct use."""
@@ -135,6 +134,7 @@ def open_encoder(spec: Dense) -> Encoder:
         Missing: it is none of them, the hub does not answer, or the base of an adapter is not there.
         ArtifactError: it is a folder without a model.
         UsageError: it is a plain transformer, without a pooling.
+        ContractError: it is an adapter, and the base that lies where it says has other weights.
     """
     return Encoder(load(spec.model, trust_remote_code=spec.trust_remote_code, precision=spec.precision), spec)
 
@@ -143,12 +143,16 @@ def load(name: str, *, trust_remote_code: bool = False, precision: Precision = "
     """The model that `name` means, as sentence-transformers loads it; see `open_encoder`, also for what it raises."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading files; ours is of the texts
     place = resolve(name)
-    base = _adapter_base(Path(place))
+    base = adapter.base_of(Path(place))
     if base is not None:
         require("peft")
+        if Path(base).is_dir():
+            adapter.check_weights(Path(place), Path(base))
     kind = _Autocast if precision == "bf16" else SentenceTransformer
     try:
         if not is_sentence_transformer_model(place):
+            if not Path(place).is_dir():
+                cached_file(place, "config.json")  # raises OSError where there is no such model
             raise UsageError(
                 f"the model `{name}` is a plain transformer: it does not say how its tokens become one vector",
                 hint="train it, or keep its weights (epochs=0): `dr embed train` with `model.pooling`",
@@ -163,15 +167,11 @@ def load(name: str, *, trust_remote_code: bool = False, precision: Precision = "
         if base is not None:
             what, hint = (
                 f"{what} (it is an adapter of `{base}`)",
-                f"put `{base}` back where the adapter's {ADAPTER} says",
+                f"put `{base}` back where the adapter's {adapter.CONFIG} says",
             )
+        elif not Path(place).is_dir():
+            what = f"there is no folder `{name}`, and as a name on the hub it cannot be loaded: {said}"
         raise Missing(what, hint=hint) from None
-
-
-def _adapter_base(folder: Path) -> str | None:
-    """What the adapter in `folder` is for; None when the folder holds a whole model, or is none."""
-    path = folder / ADAPTER
-    return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]) if path.exists() else None
 
 
 class _Autocast(SentenceTransformer):

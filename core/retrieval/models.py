@@ -15,7 +15,7 @@ def resolve(name: str) -> str:
     `name` is an artifact of `dr embed train` or `dr embed merge`, a folder, or a name on the hub.
 
     Raises:
-        ArtifactError: an unfinished training without a checkpoint, or a folder that holds no model.
+        ArtifactError: an unfinished training without a checkpoint, or a folder or an artifact that holds no model.
         Missing: a path, and nothing lies there.
     """
     path = Path(model_of(name))
@@ -23,6 +23,9 @@ def resolve(name: str) -> str:
         if not any((path / mark).exists() for mark in _MARKS):
             raise ArtifactError(f"this folder holds no model: none of {', '.join(_MARKS)}", where=str(path))
         return str(path.resolve())
+    if path != Path(name) and Path(name).is_dir():
+        hint = "name an artifact of `dr embed train` or `dr embed merge`"
+        raise ArtifactError("this artifact holds no model", where=name, hint=hint)
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path != Path(name):
         raise Missing(
             f"there is no folder `{name}`, and it cannot be a name on the hub",

@@ -1,12 +1,12 @@
 """A cross-encoder: scores of query and document read together."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from safetensors import SafetensorError
 from sentence_transformers import CrossEncoder
-from torch import Tensor, nn
+from torch import nn
 
 from core.errors import ContractError, Missing
 
@@ -62,7 +62,7 @@ class Scorer:
         """
         return self._predict(pairs, nn.Identity())
 
-    def _predict(self, pairs: Sequence[tuple[str, str]], activation: Callable[[Tensor], Tensor]) -> list[float]:
+    def _predict(self, pairs: Sequence[tuple[str, str]], activation: Callable[..., Any] | None) -> list[float]:
         if not pairs:
             return []
         scores = self._model.predict(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from core import memory
 from core.artifact import write_json
 from core.errors import DataError
 from core.tracking import spec, swanlab, tensorboard, wandb
@@ -79,8 +80,14 @@ def open_tracker(tracking: spec.Tracking, folder: Path, recipe: Mapping[str, Any
         stack.callback(record.close)
         backends = [stack.enter_context(follow) for follow in _followers(tracking, run)]
         tracker = Tracker(folder, record, backends)
-        stack.callback(tracker.draw)
+        stack.push(lambda _kind, error, _trace: _draw_at_end(tracker, error))
         yield tracker
+
+
+def _draw_at_end(tracker: Tracker, error: BaseException | None) -> None:
+    """Draw, also what a failed training has left; not where memory ran out, for that takes memory."""
+    if error is None or memory.what_ran_out(error) is None:
+        tracker.draw()
 
 
 def _followers(tracking: spec.Tracking, run: Run) -> Iterator[contextlib.AbstractContextManager[Backend]]:

@@ -31,6 +31,7 @@ def archive(tmp_path_factory):
         ("llm", ["20", "8", "0.01", "0.2", "0.5"]),
         ("distill", ["10", "8", "0.01", "0.2", "0.5"]),
         ("reward", ["300", "40", "1", "40", "0.01", "8"]),
+        pytest.param("embed", ["2", "2", "1", "4", "2"], marks=pytest.mark.slow),
     ],
 )
 def test_a_benchmark_prints_one_report(archive, name, arguments):

@@ -82,7 +82,7 @@ def merged(home, tiny_qwen3):
 @pytest.mark.slow
 def test_an_adapter_of_a_qwen3_is_trained_and_merged(merged):
     report = json.loads((merged / "adapter/report.json").read_text(encoding="utf-8"))
-    assert report["gate"] == "none" or report["verdict"]
+    assert report["gate"] in {"passed", "failed"}  # there is a base, so it was compared
     texts = ["基金的单位净值是多少", "bond"]
     adapter = SentenceTransformer(str(merged / "adapter/model")).encode(texts, normalize_embeddings=True)
     whole = SentenceTransformer(str(merged / "merged/model")).encode(texts, normalize_embeddings=True)

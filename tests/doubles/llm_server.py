@@ -43,7 +43,9 @@ def options(argv):
     parser.add_argument("--strict", action="store_true", help="422 for fields that the OpenAI API does not have")
     parser.add_argument("--style", default="plain", help="plain, fenced, thinking, extra, foreign, or prose")
     parser.add_argument("--body", help="answer every question with HTTP 200 and this text")
-    parser.add_argument("--script", help="JSON file: word of a question -> text of its answer, or its whole choice")
+    parser.add_argument(
+        "--script", help="JSON file: word of a question -> text of its answer, its whole choice, or a list of such"
+    )
     parser.add_argument("--status", type=int, help="answer every question with this status")
     parser.add_argument("--no-usage", action="store_true")
     return parser.parse_args(argv)
@@ -184,7 +186,7 @@ class Server:
             else:
                 await self.slots.acquire()
             try:
-                response = await self.respond(request, body, digest, fault, due)
+                response = await self.respond(request, body, digest, fault, due, number)
                 status = response.status
             finally:
                 self.slots.release()
@@ -193,7 +195,7 @@ class Server:
             self.note(**row, status=status, fault=fault)
         return response
 
-    async def respond(self, request, body, digest, fault, due):
+    async def respond(self, request, body, digest, fault, due, number):
         if fault == "429":
             return self.busy()
         if fault == "stall":
@@ -208,14 +210,16 @@ class Server:
             request.transport.abort()
         usage = {"prompt_tokens": len(json.dumps(body["messages"])) // 4, "completion_tokens": max(1, len(said) // 2)}
         choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
-        choice = self.scripted(body["messages"], choice)
+        choice = self.scripted(body["messages"], choice, number)
         reply = {"id": digest[:12], "object": "chat.completion", "model": body["model"], "choices": [choice]}
         return web.json_response(reply if self.chosen.no_usage else {**reply, "usage": usage})
 
-    def scripted(self, messages, choice):
-        """The choice that the script has for the last thing the user said, where it has one."""
+    def scripted(self, messages, choice, number):
+        """The choice that the script has for the last thing the user said, where it has one; of a list, try by try."""
         asked = [message["content"] for message in messages if message["role"] == "user"][-1]
         said = next((said for word, said in self.script.items() if word in asked), choice)
+        if isinstance(said, list):
+            said = said[(number - 1) % len(said)]
         if isinstance(said, dict):
             return {**choice, **said}
         return {**choice, "message": {"role": "assistant", "content": said}}

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core.embed.fit import groups
-from core.retrieval.contract import DOCUMENT_NAMES, QUERY_NAMES
+from core.retrieval.contract import DOCUMENT_NAMES, QUERY_NAMES, prompt_of
 
 Features: TypeAlias = dict[str, Any]
 """What `model.preprocess` gives: tensors, and words about them."""
@@ -23,7 +23,7 @@ class Prepare:
 
     def __init__(self, model: SentenceTransformer, *, most_texts: int | None) -> None:
         self._model, self._most = model, most_texts
-        self._prompts = _prompt(model, QUERY_NAMES), _prompt(model, DOCUMENT_NAMES)
+        self._prompts = prompt_of(model, QUERY_NAMES), prompt_of(model, DOCUMENT_NAMES)
         self._overhead = groups.CPU_OVERHEAD if _on_cpu(model) else groups.GPU_OVERHEAD
         self._pools_prompt = all(module.include_prompt for module in model if isinstance(module, Pooling))
 
@@ -98,10 +98,6 @@ class Prepare:
             else value
             for name, value in features.items()
         }
-
-
-def _prompt(model: SentenceTransformer, names: Sequence[str]) -> str:
-    return next((str(model.prompts[name]) for name in names if model.prompts.get(name)), "")
 
 
 def _on_cpu(model: SentenceTransformer) -> bool:

@@ -9,8 +9,10 @@ import psutil
 
 from core import memory
 from core.embed.losses.spec import InfoNce
-from core.embed.models.spec import Pretrained, Static
+from core.embed.models import build
+from core.embed.models.spec import Lora, Pretrained, Static
 from core.embed.recipe import Recipe
+from core.errors import DrError
 from core.memory import Kind, Knob
 
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
@@ -44,7 +46,7 @@ def of(recipe: Recipe, share: float = 0.5) -> list[Knob]:
             _down("model.dimension", model.dimension, "size of all vectors", share, least=64),
             _down("model.vocabulary", model.vocabulary, "number of vectors", share, least=2_000),
         ]
-    if isinstance(loss, InfoNce):
+    if isinstance(loss, InfoNce) and machine.deepspeed is None:
         now = loss.mini_batch_size or recipe.rows_a_step
         smaller = _down("loss.mini_batch_size", now, "texts held at a time, for the same batch", share).smaller
         knobs.insert(0, Knob("loss.mini_batch_size", loss.mini_batch_size, smaller, "texts held at a time, same loss"))
@@ -56,9 +58,18 @@ def of(recipe: Recipe, share: float = 0.5) -> list[Knob]:
     knobs.append(
         Knob("machine.gradient_checkpointing", checkpointing, True, "activations are computed twice, not kept")
     )
-    if isinstance(model, Pretrained) and model.lora is None:
+    if model.lora is None and _takes_adapters(model):
         knobs.append(Knob("model.lora", None, "{}", "no gradients and optimiser state for frozen weights"))
     return knobs
+
+
+def _takes_adapters(model: Pretrained) -> bool:
+    """Whether the model has the layers that adapters go onto by default."""
+    try:
+        build.check(model.model_copy(update={"lora": Lora.model_validate({})}))
+    except DrError:
+        return False
+    return True
 
 
 def _down(field: str, value: int, why: str, share: float, *, least: int = 1) -> Knob:

@@ -71,7 +71,8 @@ def train(recipe: Recipe, material: Material, folder: Path) -> None:
         except ProcessFailed:
             if (place / ERROR).exists():
                 raise told(json.loads((place / ERROR).read_text(encoding="utf-8"))) from None
-            raise
+            what = "a process of the training ended without a word of its own; its last words stand in the log"
+            raise ProcessFailed(what, where=str(folder / LOGS / LOG)) from None
     shutil.rmtree(place)
 
 

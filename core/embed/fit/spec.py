@@ -43,4 +43,5 @@ class Canary(Part):
     """Stops a training that ruins the model."""
 
     below: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Stop when nDCG@10 on what is held out falls below this share of what it was before the first step."""
+    """Stop when nDCG@10 on what is held out falls below this share of what it was before the first step, if that was
+    0.05 or more."""

@@ -31,7 +31,7 @@ def arguments(recipe: Recipe, plan: Plan, folder: Path, deepspeed: dict[str, Any
         max_grad_norm=recipe.max_grad_norm or 0.0,
         seed=recipe.seed,
         bf16=recipe.machine.precision == "bf16",
-        use_cpu=recipe.machine.device == "cpu",
+        use_cpu=_on_cpu(recipe),
         deepspeed=deepspeed,
         save_strategy="no",
         eval_strategy="no",
@@ -45,6 +45,12 @@ def arguments(recipe: Recipe, plan: Plan, folder: Path, deepspeed: dict[str, Any
     )
     made._n_gpu = min(made.n_gpu, 1)  # further GPUs are for further processes, not for DataParallel
     return made
+
+
+def _on_cpu(recipe: Recipe) -> bool:
+    """Whether the CPU computes; unless this is said, several processes without a GPU do not become a group."""
+    found = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return recipe.machine.device == "cpu" or (recipe.machine.device == "auto" and not found)
 
 
 class Trainer(SentenceTransformerTrainer):

@@ -28,6 +28,9 @@ NAMES = {
 }
 """Values of transformers' log, and their names in ours."""
 
+LEAST = 0.05
+"""A model that finds less than this (nDCG@10) before its training has nothing that could collapse."""
+
 log = logging.getLogger(__name__)
 
 
@@ -109,11 +112,13 @@ class Watch(TrainerCallback):
         canary, step, measured = self._recipe.canary, state.global_step, _measured(state)
         now = measured[-1].get(NDCG) if measured else None
         base = next((row[NDCG] for row in measured if row["step"] == 0 and NDCG in row), None)
-        if canary is None or base is None or now is None or step == 0 or now >= canary.below * base:
+        if canary is None or base is None or now is None or step == 0 or base < LEAST or now >= canary.below * base:
             return False
+        last = step == self._plan.steps
+        when = f"at the last step, {step}" if last else f"training stopped at step {step} of {self._plan.steps}"
         self.warnings.append(
-            f"training stopped at step {step} of {self._plan.steps}: nDCG@10 on what is held out fell from {base:.3f} "
-            f"before training to {now:.3f}; {advice.collapsed(self._recipe)}"
+            f"{when}: nDCG@10 on what is held out fell from {base:.3f} before training to {now:.3f}; "
+            f"{advice.collapsed(self._recipe)}"
         )
         return True
 

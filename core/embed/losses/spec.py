@@ -33,8 +33,8 @@ class InfoNce(Loss):
     other."""
     mini_batch_size: Annotated[PositiveInt | None, Neutral()] = None
     """Texts held in memory at a time: gradients are cached (Gao et al. 2021, arXiv:2101.06983), so a large batch fits,
-    for a second pass forward. A static model holds little but its vectors, and is not cached. null: the whole batch at
-    once."""
+    for a second pass forward. A static model holds little but its vectors, and is not cached; DeepSpeed cannot do it.
+    null: the whole batch at once."""
     gather: bool = True
     """Whether, with several processes, the documents of all of them are negatives."""
 

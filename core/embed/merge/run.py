@@ -21,6 +21,7 @@ from core.embed.models.checks import base_of
 from core.embed.models.source import Source, fetch_weights
 from core.errors import UsageError
 from core.lazy import require
+from core.retrieval.adapter import CONFIG
 from core.retrieval.checkpoints import CHECKPOINTS, MODEL
 from core.retrieval.encoder import Encoder, Vectors
 from core.retrieval.spec import Dense
@@ -50,7 +51,7 @@ def run(recipe: Recipe, work: Work) -> None:
         encoder = _encoder(_load(place, trusted=trusted))
         merged_NH = _vectors(encoder, texts)
     agreement = check(adapter_NH, base_NH, merged_NH, [*texts, *texts])
-    adapter = source.transformer.json(adapters.CONFIG)
+    adapter = source.transformer.json(CONFIG)
     artifact.write_json(place / CONTRACT, encoder.contract.as_dict())
     card.write(place, training, Source(recipe.adapter, "").json(TRAINING_REPORT) or {}, encoder.contract, adapter)
     facts = {"base": adapter["base_model_name_or_path"], "checkpoint": recipe.checkpoint, **agreement}
@@ -72,7 +73,7 @@ def _source(recipe: Recipe) -> Source:
             hint = f"there are {', '.join(there)}" if there else "leave out `checkpoint`"
             raise UsageError(f"there is no checkpoint `{recipe.checkpoint}`", where=str(folder.parent), hint=hint)
     source = Source(folder.resolve(), str(folder.resolve()))
-    if source.transformer.json(adapters.CONFIG) is None:
+    if source.transformer.json(CONFIG) is None:
         raise UsageError(
             "this training made no adapter: its model is whole already",
             where=str(folder),

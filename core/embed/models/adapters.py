@@ -11,15 +11,12 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from core.embed.models import tensors
 from core.embed.models.source import Source
 from core.embed.models.spec import Lora
 from core.errors import ContractError, RecipeError
 from core.lazy import require
-
-CONFIG = "adapter_config.json"
-BASE = "adapter_base.json"
-"""Beside an adapter: name, commit and digest of the base that it was trained on."""
+from core.retrieval import tensors
+from core.retrieval.adapter import BASE, CONFIG, HINT, check_weights
 
 _ADAPTABLE = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, Conv1D)
 _PREFIX = "base_model.model."
@@ -78,7 +75,6 @@ def check_targets(lora: Lora, skeleton: nn.Module) -> None:
 
 def check_base(adapter: Source, base: Source, skeleton: nn.Module) -> None:
     """Raises ContractError when `base` is not what the adapter was made for: other layers, or other weights."""
-    hint = "put back the base that it was trained on, or train a new adapter"
     layers: Mapping[str, nn.Module] = dict(skeleton.named_modules())
     for name, shape in tensors.shapes(adapter.folder).items():
         layer, _, matrix = name.removeprefix(_PREFIX).removesuffix(".weight").rpartition(".lora_")
@@ -91,15 +87,9 @@ def check_base(adapter: Source, base: Source, skeleton: nn.Module) -> None:
             raise ContractError(
                 f"the adapter is for another base: its `{layer}` is {adapts} wide, and {base.name} {what}",
                 where=str(adapter.folder / CONFIG),
-                hint=hint,
+                hint=HINT,
             )
-    known = adapter.json(BASE)
-    if known is not None and known["weights"] != tensors.sampled_digest(base.folder):
-        raise ContractError(
-            f"the adapter is for another base: the weights of {base.name} are not those it was trained on",
-            where=str(adapter.folder / BASE),
-            hint=hint,
-        )
+    check_weights(adapter.folder, base.folder)
 
 
 def check_same(lora: Lora, adapter: Source) -> None:

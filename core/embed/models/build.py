@@ -15,8 +15,7 @@ def check(spec: Model) -> None:
 
 
 def build(spec: Model, texts: Iterable[str], device: str) -> SentenceTransformer:
-    """The model to train, with its whole contract; a static one is learnt from `texts` (no iterator: it reads them
-    twice), others leave them.
+    """The model to train, with its whole contract; a static one is learnt from `texts`, others leave them.
 
     Random weights (adapters, a projection, a static model's noise) come from torch's generator: seed it before.
     Weights are float32, but for frozen ones of bfloat16 on a GPU. Raises what `checks.check` does.

@@ -8,11 +8,13 @@ import transformers
 from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
 
-from core.embed.models import adapters, tensors
+from core.embed.models import adapters
 from core.embed.models.source import Source, described, fetch_weights
 from core.embed.models.spec import Pretrained
 from core.errors import ArtifactError, Missing, RecipeError
 from core.lazy import require
+from core.retrieval import tensors
+from core.retrieval.adapter import CONFIG
 
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
@@ -76,7 +78,7 @@ def base_of(source: Source, *, trusted: bool) -> Source:
         Missing: an adapter's base is not where the adapter says, or peft is not installed.
     """
     transformer = source.transformer
-    adapter = transformer.json(adapters.CONFIG)
+    adapter = transformer.json(CONFIG)
     if adapter is None or (transformer.folder / "config.json").exists():
         return transformer
     require("peft")
@@ -87,7 +89,7 @@ def base_of(source: Source, *, trusted: bool) -> Source:
     except Missing as error:
         raise Missing(
             f"the model is an adapter, and its base `{name}` cannot be reached: {error.what}",
-            where=str(transformer.folder / adapters.CONFIG),
+            where=str(transformer.folder / CONFIG),
             hint="put the base back, or `dr embed merge` the adapter where it is",
         ) from None
     check_code(found, trusted=trusted)

@@ -9,11 +9,12 @@ from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from torch import nn
 
-from core.embed.models import tensors, tokens
+from core.embed.models import tokens
 from core.embed.models.source import Source
 from core.embed.models.spec import Pretrained
 from core.errors import ArtifactError, RecipeError
 from core.memory import what_ran_out
+from core.retrieval import tensors
 from core.retrieval.contract import DOCUMENT_NAMES, QUERY_NAMES
 
 _MODES = {"last": "lasttoken", "cls": "cls", "mean": "mean"}

@@ -44,8 +44,8 @@ def validation(found: Sequence[Row], *, processes: int, batch_size: int, given: 
         raise DataError("no validation row is left to measure on", hint="hold out more: held_out=0.1")
     if len(found) < processes * batch_size and (given or processes > 1):
         log.warning(
-            "the %d validation rows are fewer than %d processes × batch_size %d: among fewer rows a loss with in-batch "
-            "negatives is lower than in training",
+            "the %d validation rows are fewer than %d processes × batch_size %d: few rows say little, and a loss with "
+            "in-batch negatives is lower among them than in training",
             len(found),
             processes,
             batch_size,

@@ -37,6 +37,12 @@ def read(recipe: Recipe, path: Path, negatives: int) -> Material:
         what = f"`train.negatives` is 0, and the loss {recipe.loss.type} follows a teacher over negatives"
         raise UsageError(what, hint="take train.negatives=3")
     scored = isinstance(recipe.loss, Distilled) and recipe.loss.teacher is None
+    if scored and recipe.train.type == "mined":
+        log.warning(
+            "the scores in %s are taken for a teacher's: a reranker must have given them (`reranker` of `dr distill "
+            "mine`), for those of an index are no relevance",
+            path,
+        )
     found = judgement.same_queries(_read(path, recipe.model, scored_negatives=negatives if scored else None))
     documents = judgement.documents(found)
     parted = sides.part(found, recipe.held_out, recipe.seed, str(path), most_others=negatives)

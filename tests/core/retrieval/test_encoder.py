@@ -1,6 +1,7 @@
 """Models by folder, by artifact and by name on a hub; what a contract says and refuses."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from sentence_transformers import SentenceTransformer
 
 from core.errors import ArtifactError, ContractError, Missing, UsageError
+from core.retrieval.contract import contract_of
 from core.retrieval.encoder import Encoder, open_encoder
 from core.retrieval.spec import Dense
 
@@ -109,6 +113,33 @@ def test_a_torn_model_is_a_sentence(static_model, tmp_path):
 def test_a_folder_without_a_model_is_a_sentence(tmp_path):
     with pytest.raises(ArtifactError, match="holds no model"):
         encoder(tmp_path)
+
+
+def test_a_name_that_is_no_folder_and_not_on_the_hub_is_no_plain_transformer(tmp_path):
+    program = "from core.retrieval.encoder import load; load('no/model')"
+    offline = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=offline, capture_output=True, text=True, check=False
+    )
+    assert "Missing: there is no folder `no/model`, and as a name on the hub it cannot be loaded: " in done.stderr
+
+
+def test_loading_a_model_shows_no_bar_of_the_library(tiny_bert, tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    SentenceTransformer(modules=[Transformer(str(tiny_bert)), Pooling(32)]).save(str(tmp_path / "model"))
+    program = "from core.retrieval.encoder import load; load('model')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_contract_of_an_earlier_version_asks_for_a_new_index(static_model):
@@ -297,3 +328,11 @@ def test_a_plain_transformer_is_refused_because_nobody_chose_its_pooling(tiny_be
     with pytest.raises(UsageError, match="how its tokens become one vector") as refusal:
         open_encoder(Dense(type="dense", model=str(tiny_bert)))
     assert "model.pooling" in refusal.value.hint
+
+
+def test_one_changed_value_of_a_large_table_is_another_model(static_model):
+    model = SentenceTransformer(str(static_model), device="cpu")
+    before = contract_of(model, "fp32").weights
+    with torch.no_grad():
+        model[0].embedding.weight[5, 3] += 0.5
+    assert contract_of(model, "fp32").weights != before

@@ -21,8 +21,9 @@ def test_an_artifact_stands_for_its_model(tmp_path):
 
 def test_an_artifact_without_a_model_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(Missing, match="there is no folder"):
+    with pytest.raises(ArtifactError, match="this artifact holds no model") as raised:
         resolve(str(tmp_path))
+    assert raised.value.where == str(tmp_path)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

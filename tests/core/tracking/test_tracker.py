@@ -391,3 +391,11 @@ def test_a_failed_training_still_leaves_its_record_and_pictures(tmp_path):
         tracker.log({"loss": 1.0}, 1)
         raise KeyError
     assert files(tmp_path) == ["metrics.jsonl", "plots/loss.png", "run.json"]
+
+
+def test_nothing_is_drawn_where_memory_ran_out_and_the_record_stays(tmp_path):
+    with pytest.raises(MemoryError), open_tracker(Tracking(), tmp_path, {}) as tracker:
+        tracker.log({"loss": 1.0}, 1)
+        raise MemoryError
+    assert (tmp_path / "metrics.jsonl").read_text()
+    assert not (tmp_path / "plots").exists()

@@ -19,8 +19,8 @@ def hint(recipe, error):
     return [line.split("#")[0].strip() for line in caught.value.hint.splitlines()[1:]]
 
 
-def test_the_fields_that_need_less_are_named_with_lines_to_paste(recipe_for, tmp_path):
-    model = recipe_for().model.model_dump() | {"max_tokens": 128}
+def test_the_fields_that_need_less_are_named_with_lines_to_paste(recipe_for, tiny_qwen3, tmp_path):
+    model = {"type": "pretrained", "name": str(tiny_qwen3), "pooling": "last", "max_tokens": 128}
     recipe = recipe_for(model=model, batch_size=64, loss=INFO_NCE)
     lines = hint(recipe, MemoryError())
     assert lines == [
@@ -35,6 +35,11 @@ def test_the_fields_that_need_less_are_named_with_lines_to_paste(recipe_for, tmp
     assert (changed.batch_size, changed.model.max_tokens, changed.model.lora.rank) == (32, 64, 8)
 
 
+def test_adapters_are_advised_only_to_a_model_that_has_the_layers_for_them(recipe_for):
+    # BERT's layers are `query` and `value`, not `q_proj`.
+    assert not any(line.startswith("model.lora") for line in hint(recipe_for(loss=INFO_NCE), MemoryError()))
+
+
 def test_what_is_small_already_is_not_named(recipe_for):
     model = recipe_for().model.model_dump() | {"lora": {"target_modules": ["query"]}, "max_tokens": 32}
     recipe = recipe_for(
@@ -46,6 +51,13 @@ def test_what_is_small_already_is_not_named(recipe_for):
     with pytest.raises(OutOfMemory, match="ran out of memory") as caught, knobs.explained(recipe):
         raise MemoryError
     assert "=" not in caught.value.hint
+
+
+def test_cached_gradients_and_deepspeed_are_not_taken_together(recipe_for):
+    machine = {"device": "cpu", "deepspeed": "zero2"}
+    with pytest.raises(ValueError, match="takes each gradient once"):
+        recipe_for(loss={"type": "infonce", "mini_batch_size": 8}, machine=machine)
+    assert not any(line.startswith("loss.") for line in hint(recipe_for(loss=INFO_NCE, machine=machine), MemoryError()))
 
 
 def test_a_static_model_has_fields_of_its_own(recipe_for):

@@ -5,12 +5,14 @@ import shutil
 import sys
 
 import pytest
+import torch
 
 from core.embed.fit import launch, run
 from core.embed.rows.read import read
 from core.errors import DrError, Missing
 
-TWO = {"device": "cpu", "processes": 2}
+TWO = {"device": "cpu" if torch.accelerator.is_available() else "auto", "processes": 2}
+"""Without a GPU as a recipe has it that says nothing of the device."""
 
 
 @pytest.fixture(scope="module")

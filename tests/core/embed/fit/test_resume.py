@@ -3,10 +3,12 @@
 import contextlib
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 import torch
@@ -29,9 +31,13 @@ def children():
 class Child:
     """A training in a process of its own."""
 
-    def __init__(self, context, folder):
+    def __init__(self, context, folder, largest_file=None):
+        """largest_file: bytes; the system kills the process that writes more into one file."""
         self._pool = ProcessPoolExecutor(1, context, initializer=torch.set_num_threads, initargs=(1,))
         self.pid = self._pool.submit(os.getpid).result()
+        if largest_file:
+            self._pool.submit(signal.signal, signal.SIGXFSZ, signal.SIG_DFL).result()
+            self._pool.submit(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, largest_file)).result()
         self._training = self._pool.submit(worker.main, folder)
 
     def wait_for(self, happened):
@@ -41,34 +47,24 @@ class Child:
             assert time.monotonic() < deadline
             time.sleep(0.001)
 
-    def send(self, number):
-        os.kill(self.pid, number)
-
     def kill(self):
         with contextlib.suppress(ProcessLookupError):
-            self.send(signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
         self._pool.shutdown()
 
-    def kill_in_a_save(self, folder):
-        """Between the first file of a checkpoint and the checkpoint."""
-        unfinished = folder / "checkpoints/unfinished"
-        while True:
-            self.wait_for(lambda: list(unfinished.glob("checkpoint-*")))
-            self.send(signal.SIGSTOP)
-            if list(unfinished.glob("checkpoint-*")):
-                return self.kill()
-            self.send(signal.SIGCONT)
+    def has_died(self):
+        return isinstance(self._training.exception(), BrokenProcessPool)
 
 
 @pytest.fixture
 def started(children, recipe_for):
     running = []
 
-    def start(folder, **changes):
+    def start(folder, largest_file=None, **changes):
         place = folder / launch.FOLDER
         place.mkdir(parents=True, exist_ok=True)
         (place / launch.RECIPE).write_text(recipe_for(**changes).model_dump_json())
-        running.append(Child(children, folder))
+        running.append(Child(children, folder, largest_file))
         return running[-1]
 
     yield start
@@ -93,11 +89,11 @@ def test_a_training_that_was_killed_twice_ends_as_one_that_was_not(
     child.wait_for(lambda: (folder / "checkpoints/checkpoint-10").exists() and metrics(folder)[-1][0] > 12)
     child.kill()
     assert max(step for step, _ in metrics(folder)) < 24
-    child = started(folder, **SLOW)
-    child.kill_in_a_save(folder)
-    whole = [checkpoint.step for checkpoint in found(folder / "checkpoints")]
-    assert whole[:2] == [5, 10]
-    assert 24 not in whole
+    begun = [checkpoint.step for checkpoint in found(folder / "checkpoints")]
+    # In a save: the weights have 99 kB.
+    assert started(folder, largest_file=50_000, **SLOW).has_died()
+    assert list((folder / "checkpoints/unfinished").glob("checkpoint-*/*"))
+    assert [checkpoint.step for checkpoint in found(folder / "checkpoints")] == begun
     fitted(folder, **SLOW)
     assert metrics(folder) == metrics(uninterrupted)
     for step in (5, 10, 15, 20, 24):

@@ -13,6 +13,8 @@ from core.embed.models.build import base, build, check
 from core.embed.models.saved import save
 from core.embed.models.spec import Lora, Pretrained
 from core.errors import ContractError, Missing, RecipeError
+from core.retrieval.encoder import open_encoder
+from core.retrieval.spec import Dense
 
 TASK = "Instruct: Given a question, find the passage\nQuery:"
 
@@ -157,6 +159,8 @@ def test_an_adapter_for_a_base_with_other_weights_is_refused(own_base, adapter):
     with pytest.raises(ContractError, match="not those it was trained on") as told:
         check(spec(adapter, Lora()))
     assert told.value.exit_code == 4
+    with pytest.raises(ContractError, match="not those it was trained on"):
+        open_encoder(Dense(type="dense", model=str(adapter)))
 
 
 def test_an_adapter_for_a_base_of_another_size_is_refused(own_base, adapter):

@@ -1,0 +1,1 @@
+"""Before a training by rewards, and around it: `dr rl`."""
