@@ -8,6 +8,7 @@ that `DR_REWARD_FAILED` names: whoever started the trainer watches it and stops 
 """
 
 import asyncio
+import atexit
 import json
 import os
 import threading
@@ -73,6 +74,16 @@ async def compute_score_async(
     """
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_pool, compute_score, data_source, solution_str, ground_truth, extra_info, reward)
+
+
+def close() -> None:
+    """Close all connections; a later call opens new ones."""
+    with _lock:
+        while _scorers:
+            _scorers.popitem()[1].close()
+
+
+atexit.register(close)
 
 
 def _scorer(path: str | None) -> Scorer:

@@ -219,6 +219,7 @@ def test_a_model_without_the_form_is_told_to_learn_it_first(home, llm_server, se
     assert "verdict: the model cannot write the format: 100.0% of the answers are of no use (40 × no answer)" in out
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_asks_nothing_twice_and_leaves_no_service(home, llm_server):
     (home / "script.json").write_text(json.dumps({f"word{n:02}": good for n, good in enumerate(GOOD)}))
     with llm_server(script=home / "script.json", latency=0.05, slots=1) as server:
