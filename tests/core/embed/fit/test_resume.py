@@ -84,11 +84,14 @@ def weights(folder, step):
 def test_a_training_that_was_killed_twice_ends_as_one_that_was_not(
     uninterrupted, started, fitted, metrics, measured, tmp_path
 ):
-    folder = tmp_path / "killed"
-    child = started(folder, **SLOW)
-    child.wait_for(lambda: (folder / "checkpoints/checkpoint-10").exists() and metrics(folder)[-1][0] > 12)
-    child.kill()
-    assert max(step for step, _ in metrics(folder)) < 24
+    for attempt in range(5):  # on a busy machine the signal may come when all is over
+        folder = tmp_path / f"killed{attempt}"
+        child = started(folder, **SLOW)
+        child.wait_for(lambda at=folder: (at / "checkpoints/checkpoint-5").exists() and metrics(at)[-1][0] > 7)
+        child.kill()
+        if (last := max(step for step, _ in metrics(folder))) < 24:
+            break
+    assert last < 24
     begun = [checkpoint.step for checkpoint in found(folder / "checkpoints")]
     # In a save: the weights have 99 kB.
     assert started(folder, largest_file=50_000, **SLOW).has_died()
