@@ -2,6 +2,7 @@
 
 # N texts, H hidden
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from core.embed.parity.server import Server
-from core.errors import ContractError, GateFailed
+from core.errors import ContractError, GateFailed, UsageError
 from core.formats import rows
 from core.retrieval.contract import DOCUMENT_NAMES, QUERY_NAMES
 from core.retrieval.encoder import Encoder, Vectors, load
@@ -34,6 +35,8 @@ TEXTS = (
 """Short and long, in two languages, with numbers and line ends: where encoders are known to part."""
 
 Kind = Literal["query", "document"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,26 @@ def check(model: str, texts: Sequence[str], url: str | None = None, name: str | 
         found.append(_agreement("sentence-transformers", kind, asked, vectors_NH, _plain(loaded, kind, asked)))
         if server is not None:
             prompt = encoder.contract.query_prompt if kind == "query" else encoder.contract.document_prompt
-            found.append(_agreement(server.shown, kind, asked, vectors_NH, server.embed(asked, kind, prompt)))
+            kept = _whole(encoder, kind, asked)
+            shown = [asked[number] for number in kept]
+            found.append(_agreement(server.shown, kind, shown, vectors_NH[kept], server.embed(shown, kind, prompt)))
     return found
+
+
+def _whole(encoder: Encoder, kind: Kind, texts: Sequence[str]) -> list[int]:
+    """Numbers of the texts that the model reads to their end: servers refuse longer ones, or cut them elsewhere.
+
+    Raises:
+        UsageError: there is none.
+    """
+    most = encoder.contract.max_tokens
+    tokens = (encoder.query_tokens if kind == "query" else encoder.document_tokens)(texts)
+    kept = [number for number, count in enumerate(tokens) if most is None or count < most]
+    if not kept:
+        raise UsageError(f"every text is longer than the {most} tokens that the model reads", hint="give shorter ones")
+    if len(kept) < len(texts):
+        log.info("%d of %d texts are longer than the model reads, and are not sent", len(texts) - len(kept), len(texts))
+    return kept
 
 
 def gate(agreements: Sequence[Agreement]) -> None:
