@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
 
 GROUND = {"errors", "types", "lazy", "digest", "versions", "recipe", "artifact", "process", "progress", "tracking"}
-GROUND |= {"memory", "shipped", "address"}
+GROUND |= {"memory", "shipped", "address", "retry"}
 TOOLS = {"formats", "text", "measure", "significance", "retrieval", "reward", "llm", "hub", "environment", "doctor"}
 STAGES = {"data", "distill", "embed", "index", "serve", "eval", "rewrite", "rl"}
 
@@ -123,7 +123,7 @@ def test_modules_are_imported_by_name_in_two_places_only():
     assert not [path for path in FILES if "__import__" in path.read_text(encoding="utf-8")]
 
 
-@pytest.mark.parametrize("file", ["core/measure.py", "core/text/normal.py", "core/text/answer.py"])
+@pytest.mark.parametrize("file", ["core/measure.py", "core/retry.py", "core/text/normal.py", "core/text/answer.py"])
 def test_what_rewards_run_elsewhere_is_standard_library_only(file):
     assert {imported.split(".")[0] for imported in imports(ROOT / file)} <= sys.stdlib_module_names
 

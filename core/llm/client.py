@@ -19,10 +19,10 @@ from core.llm.limits import Slots
 from core.llm.meter import Meter, counted
 from core.llm.outage import Outage
 from core.llm.over import turn
-from core.llm.retry import backoff, spread
 from core.llm.spec import Llm
 from core.llm.usage import Usage
 from core.llm.wire import Wire, session
+from core.retry import backoff, spread
 
 log = logging.getLogger(__name__)
 

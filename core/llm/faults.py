@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from core.llm.retry import asked_pause
+from core.retry import asked_pause
 
 EXCERPT = 300
 """Characters of a server's message that an error quotes."""

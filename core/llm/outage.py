@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from core.llm.chat import Answer
 from core.llm.faults import LOST, Fault, Verdict
 from core.llm.limits import Slots
-from core.llm.retry import backoff
+from core.retry import backoff
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import retry
 from core.errors import DataError, DrError, Missing, UsageError
-from core.llm import endpoint, faults, reading, retry
+from core.llm import endpoint, faults, reading
 from core.llm.chat import Answer, Message, Request
 from core.llm.dialect import Dialect
 from core.llm.errors import NoObject

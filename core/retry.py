@@ -1,4 +1,4 @@
-"""When to try again."""
+"""When to try again. Standard library only: rewards use it in another interpreter too."""
 
 import math
 import random
