@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from core.reward import truth
 from core.reward.faults import BadTruth
+from core.reward.parts.alone import Alone
 from core.reward.parts.turns import in_form
 from core.reward.quantity import equal, quantity
-from core.reward.sample import Judged, Reading, Sample, Value
+from core.reward.sample import Reading, Sample, Value
 from core.reward.words import f1, same_form, tokens
 
 _SEPARATORS = re.compile(r"(?:[\s,，、;；/|.。·&+()（）\[\]【】\"'“”]|和|与|及|以及|\band\b|\bAND\b)+")
@@ -21,17 +22,10 @@ _SAID = re.compile(
 )
 
 
-class ExactMatch:
+class ExactMatch(Alone):
     """1 or 0, or the credit for form and answer together."""
 
     facts: tuple[str, ...] = ("right",)
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-
-    def score(self, batch: Sequence[Reading]) -> list[Judged]:
-        """A value for each."""
-        return [self._value(reading) for reading in batch]
 
     def _value(self, reading: Reading) -> Value:
         answer, config = reading.answer.short, self._config
@@ -45,34 +39,20 @@ class ExactMatch:
         return Value(credit["valid" if valid else "answered" if answer else "nothing"], why, facts)
 
 
-class Choice:
+class Choice(Alone):
     """1 for the true letters."""
 
     facts: tuple[str, ...] = ("right",)
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-
-    def score(self, batch: Sequence[Reading]) -> list[Judged]:
-        """A value for each."""
-        return [self._value(reading) for reading in batch]
 
     def _value(self, reading: Reading) -> Value:
         value = chosen(reading.answer.short, reading.sample, self._config["letters"], self._config["some"])
         return Value(value, "" if value == 1 else _differs(reading), {"right": float(value == 1)})
 
 
-class F1:
+class F1(Alone):
     """Overlap of words."""
 
     facts: tuple[str, ...] = ("right",)
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-
-    def score(self, batch: Sequence[Reading]) -> list[Judged]:
-        """A value for each."""
-        return [self._value(reading) for reading in batch]
 
     def _value(self, reading: Reading) -> Value:
         value = overlap(reading.answer.short, reading.sample, self._config["unit"])

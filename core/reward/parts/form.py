@@ -1,23 +1,14 @@
 """Parts that look at the form of a response alone."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from core.reward.sample import Judged, Reading, Value
+from core.reward.parts.alone import Alone
+from core.reward.sample import Reading, Value
 from core.reward.words import tokens
 
 
-class Format:
+class Format(Alone):
     """Good or bad."""
 
     facts: tuple[str, ...] = ("steps",)
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-
-    def score(self, batch: Sequence[Reading]) -> list[Judged]:
-        """A value for each."""
-        return [self._value(reading) for reading in batch]
 
     def fault(self, reading: Reading) -> str:
         """What is wrong with the form; empty: nothing."""
@@ -38,17 +29,10 @@ class Format:
         return Value(self._config["bad" if fault else "good"], fault, {"steps": float(reading.form.steps)})
 
 
-class FormatPieces:
+class FormatPieces(Alone):
     """The pieces that are there, added up."""
 
     facts: tuple[str, ...] = ("steps",)
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-
-    def score(self, batch: Sequence[Reading]) -> list[Judged]:
-        """A value for each."""
-        return [self._value(reading) for reading in batch]
 
     def _value(self, reading: Reading) -> Value:
         form, facts = reading.form, {"steps": float(reading.form.steps)}
@@ -62,17 +46,10 @@ class FormatPieces:
         return Value(total, f"no {', '.join(lacking)}" if lacking else "", facts)
 
 
-class Length:
+class Length(Alone):
     """0 inside the bounds."""
 
     facts: tuple[str, ...] = ("units",)
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-
-    def score(self, batch: Sequence[Reading]) -> list[Judged]:
-        """A value for each."""
-        return [self._value(reading) for reading in batch]
 
     def _value(self, reading: Reading) -> Value:
         config = self._config

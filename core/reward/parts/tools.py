@@ -1,13 +1,13 @@
 """Whether tools were used when needed, rightly, without repeats, and to some use."""
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.reward.faults import BadTruth
+from core.reward.parts.alone import Alone
 from core.reward.parts.answers import chosen, exactly, overlap
 from core.reward.parts.turns import Call, calls
-from core.reward.sample import Judged, Reading, Sample, Value
+from core.reward.sample import Reading, Sample, Value
 from core.reward.words import same_form
 from core.text.answer import read
 
@@ -15,21 +15,10 @@ _EXACT = {"tolerance": 1e-6, "scale_needed": True}
 _LETTERS = "ABCDEFGHIJ"
 
 
-class ToolUse:
+class ToolUse(Alone):
     """The shares, added up."""
 
     facts: tuple[str, ...] = ("calls", "valid", "repeated", "gain")
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-
-    def score(self, batch: Sequence[Reading]) -> list[Judged]:
-        """A value for each.
-
-        Raises:
-            BadTruth: `gain` counts, and a row has no answer without tools.
-        """
-        return [self._value(reading) for reading in batch]
 
     def _value(self, reading: Reading) -> Value:
         config, sample = self._config, reading.sample
