@@ -11,6 +11,9 @@ from cli import console
 from cli.stages import Stage, stage_of
 from core.errors import ArtifactError, DrError, RecipeError
 
+WARNING = "warning: "
+"""What a line of a check begins with that tells of something doubtful."""
+
 log = logging.getLogger(__name__)
 
 
@@ -81,14 +84,30 @@ def finish(fields: dict[str, Any], text: str, gate: Callable[[], None], *, as_js
 
 
 def make(stage: Stage, recipe: Any, *, force: bool = False, way: str = "run") -> Outcome:
-    """Make the recipe's artifact unless it is up to date."""
+    """Make the recipe's artifact unless it is up to date, after a check where the stage has one."""
     from core import artifact
 
     started = time.monotonic()
+    if stage.checks and _is_due(artifact.prospect(recipe, force=force)):
+        tell(stage.check(recipe))
     made = artifact.make(recipe, lambda recipe, work: getattr(stage.module(), way)(recipe, work), force=force)
     outcome = Outcome(stage.name, recipe.out, made, time.monotonic() - started, artifact.read(recipe.out))
     log.info("%s: %s %s (%.1f s)", stage.name, outcome.status, recipe.out, outcome.seconds)
     return outcome
+
+
+def tell(seen: list[str]) -> None:
+    """What a check saw, on stderr."""
+    for line in seen:
+        if line.startswith(WARNING):
+            log.warning("%s", line.removeprefix(WARNING))
+        else:
+            log.info("%s", line)
+
+
+def _is_due(would: str) -> bool:
+    """Whether a `prospect` says that work is going to be done."""
+    return not would.startswith(("stop", "do nothing"))
 
 
 def hold_gate(stage: Stage, recipe: Any) -> None:
@@ -153,15 +172,27 @@ def prospect(stage: Stage, recipe: Any, *, force: bool) -> str:
 
 
 def show(stage: Stage, recipe: Any, *, force: bool, as_json: bool) -> None:
-    """Print the resolved recipe and what would be done, and do nothing."""
+    """Print the resolved recipe and what would be done, and do nothing but look.
+
+    Raises:
+        DrError: a check of the stage says that the work would fail.
+    """
     from core.recipe import dump
 
     would = prospect(stage, recipe, force=force)
     costs = None if would.startswith("stop") else stage.estimate(recipe)
-    if as_json:
-        console.emit_json(recipe=recipe.model_dump(mode="json"), would=would, estimate=costs)
-    else:
+    fields = {"recipe": recipe.model_dump(mode="json"), "would": would, "estimate": costs}
+    if not as_json:
         console.emit(dump(recipe).rstrip())
         log.info("would %s", would)
         if costs:
             log.info("%s", costs)
+    try:
+        seen = stage.check(recipe) if _is_due(would) else []
+    except DrError as error:
+        error.result = fields
+        raise
+    if as_json:
+        console.emit_json(**fields, **({"check": seen} if stage.checks else {}))
+    else:
+        tell(seen)

@@ -4,13 +4,27 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-FLOW: tuple[str, ...] = ("data", "distill", "embed", "index", "serve", "eval", "rewrite", "reward", "rl")
+FLOW: tuple[str, ...] = ("data", "distill", "embed", "index", "serve", "eval", "rewrite", "reward", "sft", "rl")
 FLOW += ("run", "recipe", "env", "doctor")
 
 
 VERBS: tuple[str, ...] = ("list", "download", "build", "check", "convert", "rows", "mix")
 VERBS += ("personas", "run", "audit", "mine", "reasoning", "train", "merge", "encode", "parity")
-VERBS += ("search", "compare", "retrieval", "llm", "test", "replay", "probe", "ls", "cp", "show", "validate", "create")
+VERBS += (
+    "search",
+    "compare",
+    "retrieval",
+    "llm",
+    "test",
+    "replay",
+    "probe",
+    "export",
+    "ls",
+    "cp",
+    "show",
+    "validate",
+    "create",
+)
 
 
 class Flow(TyperGroup):

@@ -125,7 +125,7 @@ def _queries(file: Path | None) -> Sequence[Any]:
 
 async def _print(rewriter: Any, queries: Sequence[Any]) -> Counter[str]:
     """Print what becomes of the queries; counts the fallbacks by reason."""
-    from core.rewrite.run import row
+    from core.llm.rewriting.files import row
 
     fallbacks: Counter[str] = Counter()
     early: dict[int, Any] = {}
@@ -142,8 +142,8 @@ async def _print(rewriter: Any, queries: Sequence[Any]) -> Counter[str]:
 
 async def _rewritten(rewriter: Any, queries: Sequence[str]) -> AsyncGenerator[tuple[int, Any], None]:
     """Number and rewrite of each query, as they come; nothing is kept."""
+    from core.llm.rewriting.asking import ask
     from core.llm.rewriting.template import load
-    from core.rewrite.asking import ask
 
     template = load(rewriter.prompts)
     with tempfile.TemporaryDirectory(prefix="dr-rewrite-") as folder:

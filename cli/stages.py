@@ -23,6 +23,9 @@ class Stage:
     """Whether it runs until stopped instead of making an artifact."""
     estimates: bool = False
     """Whether its module `estimate` says before the first step, by `run(recipe)`, what the work will cost."""
+    checks: bool = False
+    """Whether its module `check` looks, by `run(recipe)`, at all that can be known before the work starts, and says
+    what it saw, a line each; `--dry-run` does so too."""
     gates: bool = False
     """Whether its module holds a finished artifact, by `gate(recipe)`, against what the recipe demands."""
 
@@ -38,6 +41,14 @@ class Stage:
     def module(self) -> Any:
         """The module that does the work; imports what the work needs."""
         return import_module(f"core.{self.package}.{self.verb}")
+
+    def check(self, recipe: Any) -> list[str]:
+        """What can be known before the work starts, a line each; none where nothing is checked.
+
+        Raises:
+            DrError: the work would fail.
+        """
+        return list(import_module(f"core.{self.package}.check").run(recipe)) if self.checks else []
 
     def estimate(self, recipe: Any) -> str | None:
         """What the work will cost, in words; None where that is not known beforehand."""
@@ -61,6 +72,9 @@ STAGES = {
         Stage("index", "build", "index", "build"),
         Stage("eval", "run", "eval", "score", gates=True),
         Stage("rewrite", "", "rewrite", "run", estimates=True),
+        Stage("sft", "train", "sft", "train", checks=True),
+        Stage("rl", "train", "rl", "train", checks=True),
+        Stage("export", "export", "rl.export", "run"),
         Stage("reward", "test", "reward", "scorer", answers=True),
         Stage("probe", "probe", "rl.probe", "run", estimates=True),
         Stage("serve", "retrieval", "serve", "app", answers=True),

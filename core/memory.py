@@ -10,6 +10,7 @@ from typing import Literal
 import psutil
 
 from core.errors import DrError
+from core.recipe import remedies
 
 GIB = 2**30
 
@@ -106,19 +107,11 @@ def _hint(knobs: Sequence[Knob]) -> str:
     useful = [knob for knob in knobs if knob.smaller != knob.value]
     if not useful:
         return "every setting is at its smallest: take a smaller model or a machine with more memory"
-    lines = [f"{knob.field}={_yaml(knob.smaller)}" for knob in useful]
-    width = max(map(len, lines))
-    told = [
-        f"  {line:<{width}}  # now {_yaml(knob.value)}: {knob.why}" for line, knob in zip(lines, useful, strict=True)
+    lines = [
+        (f"{knob.field}={remedies.value(knob.smaller)}", f"now {remedies.value(knob.value)}: {knob.why}")
+        for knob in useful
     ]
-    return "\n".join(["run it again with --force and one of these after the recipe, the first ones first:", *told])
-
-
-def _yaml(value: object) -> str:
-    """A value as an override is read."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return remedies.told(lines)
 
 
 def _readable(amount: str) -> str:

@@ -43,15 +43,29 @@ class Command:
     cwd: Path | None = None
 
 
-def run(command: Command, log: Path) -> None:
+BEAT_SECONDS = 0.1
+"""How often whoever waits is called."""
+
+
+def nothing() -> None:
+    """What is done while waiting, unless one is told."""
+
+
+def run(command: Command, log: Path, beat: Callable[[], None] = nothing) -> None:
     """Run to the end, output to `log`. However this ends, the whole process group ends with it.
+
+    `beat` is called about ten times a second; what it raises ends the program.
 
     Raises:
         Missing: there is no such program.
         ProcessFailed: non-zero status; carries the last lines of the log.
     """
     with _started(command, log) as child:
-        if status := child.wait():
+        while (status := child.poll()) is None:
+            beat()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(BEAT_SECONDS)
+        if status:
             raise _failed(command, f"ended with status {status}", log)
 
 
@@ -90,10 +104,6 @@ class Service:
             raise _failed(self.command, f"ended with status {self.child.returncode}", self.log)
 
 
-def nothing() -> None:
-    """What is done while waiting, unless one is told."""
-
-
 @contextlib.contextmanager
 def service(
     command: Command, log: Path, *, ready: str, timeout_seconds: float, beat: Callable[[], None] = nothing
@@ -115,7 +125,7 @@ def service(
                 raise _failed(command, f"ended with status {child.returncode} before it was ready", log)
             if time.monotonic() > deadline:
                 raise _failed(command, f"was not ready after {timeout_seconds:g} s ({ready})", log)
-            time.sleep(0.1)
+            time.sleep(BEAT_SECONDS)
         running = Service(command, log, child)
         try:
             yield running

@@ -1,4 +1,4 @@
-"""Where the recipes and the sample corpus are that come with `dr`."""
+"""Where the recipes and the samples are that come with `dr`."""
 
 from pathlib import Path
 
@@ -16,3 +16,11 @@ def folder() -> Path:
         if place.is_dir():
             return place
     raise Missing("the shipped recipes are not here", where=str(core.parent), hint="install the package again")
+
+
+def found(path: Path) -> Path:
+    """`path`; where nothing is there and a shipped file has it (`recipes/sample/…`), that file."""
+    if path.exists() or path.is_absolute() or path.parts[:1] != ("recipes",):
+        return path
+    own = folder().joinpath(*path.parts[1:])
+    return own if own.exists() else path

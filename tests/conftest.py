@@ -6,6 +6,7 @@ import os
 import string
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # An example that takes 0.2 s on a busy machine is no failure.
 settings.register_profile("untimed", deadline=None)
@@ -113,6 +115,68 @@ def llm_server(tmp_path_factory):
                 process.kill()
 
     return start
+
+
+class SearchEngines:
+    """A running tests/doubles/search_engines.py."""
+
+    def __init__(self, child):
+        self.child, self.url = child, f"http://127.0.0.1:{child.stdout.readline().strip()}"
+        quick = {"timeout_seconds": 1, "retries": 2, "give_up_seconds": 4, "requests_per_minute": 60_000}
+        addresses = {
+            "http": {"url": f"{self.url}/search"},
+            "pubmed": {"url": f"{self.url}/eutils"},
+            "clinical_trials": {"url": f"{self.url}/api/v2/studies"},
+            "elasticsearch": {"url": self.url, "index": "articles"},
+        }
+        self.specs = {kind: {"type": kind, **quick, **fields} for kind, fields in addresses.items()}
+        """How a recipe names each."""
+
+    def fail(self, *faults):
+        """Let the next requests fail, one each."""
+        request = urllib.request.Request(f"{self.url}/faults", data=json.dumps(faults).encode())
+        with DIRECT.open(request, timeout=10):
+            pass
+
+    def asked(self):
+        """What was asked since the last time."""
+        with DIRECT.open(f"{self.url}/log", timeout=10) as reply:
+            return json.load(reply)
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+
+
+@contextlib.contextmanager
+def engines():
+    command = [sys.executable, str(ROOT / "tests/doubles/search_engines.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield SearchEngines(child)
+        finally:
+            child.kill()
+
+
+@pytest.fixture(scope="session")
+def shared_search_engines():
+    with engines() as running:
+        yield running
+
+
+@pytest.fixture
+def search_engines(shared_search_engines):
+    """Search engines that all is well with."""
+    shared_search_engines.fail()
+    shared_search_engines.asked()
+    return shared_search_engines
+
+
+@pytest.fixture
+def own_search_engines():
+    """Search engines of one test, which may kill them."""
+    with engines() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

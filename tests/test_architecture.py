@@ -11,9 +11,10 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
 
 GROUND = {"errors", "types", "lazy", "digest", "versions", "recipe", "artifact", "process", "progress", "tracking"}
-GROUND |= {"memory", "shipped", "address", "retry"}
+GROUND |= {"memory", "shipped", "address", "retry", "worker"}
 TOOLS = {"formats", "text", "measure", "significance", "retrieval", "reward", "llm", "hub", "environment", "doctor"}
-STAGES = {"data", "distill", "embed", "index", "serve", "eval", "rewrite", "rl"}
+TOOLS |= {"remote", "tuning"}
+STAGES = {"data", "distill", "embed", "index", "serve", "eval", "rewrite", "sft", "rl"}
 
 FURTHER = [
     ("data", "rows", "data/rows-tiny"),
@@ -26,6 +27,9 @@ FURTHER = [
     ("embed", "encode", "embed/encode"),
     ("embed", "train", "embed/qwen3-infonce-lora"),
     ("rl", "probe", "rl/probe-tiny"),
+    ("rl", "train", "rl/tiny"),
+    ("rl", "export", "rl/export"),
+    ("sft", "train", "sft/tiny"),
     ("serve", "llm", "serve/llm"),
 ]
 """Commands of further verbs: group, verb, shipped recipe."""
@@ -134,7 +138,7 @@ def test_what_rewards_run_elsewhere_is_standard_library_only(file):
         ["--help"],
         ["data", "--help"],
         ["recipe", "ls"],
-        *([stage, f"recipes/{stage}/tiny.yaml", "--dry-run"] for stage in sorted(STAGES - {"rl"})),
+        *([stage, f"recipes/{stage}/tiny.yaml", "--dry-run"] for stage in sorted(STAGES - {"sft", "rl"})),
         *([group, verb, f"recipes/{recipe}.yaml", "--dry-run"] for group, verb, recipe in FURTHER),
         ["run", "recipes/quickstart.yaml", "--dry-run"],
     ],

@@ -14,7 +14,7 @@ RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 
 def test_the_guard_sees_every_recipe():
     assert {path.parent.name for path in RECIPES} == {
-        "recipes", "data", "distill", "embed", "index", "eval", "reward", "rewrite", "rl", "serve",
+        "recipes", "data", "distill", "embed", "index", "eval", "reward", "rewrite", "rl", "serve", "sft", "training",
     }  # fmt: skip
 
 

@@ -17,5 +17,6 @@ from cli.commands import (  # noqa: F401 - each puts its commands on the tree
     rl,
     rows,
     serve,
+    sft,
     whole,
 )

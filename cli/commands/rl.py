@@ -1,7 +1,7 @@
 """`dr rl`."""
 
 from cli import console
-from cli.tree import DryRun, Force, Json, Overrides, Quiet, RecipeFile, Verbose, rl
+from cli.tree import DryRun, Force, Json, Overrides, Quiet, RecipeFile, Verbose, rl, stage_command
 
 
 @rl.command("probe")
@@ -20,3 +20,7 @@ def rl_probe(
     from cli.shelf import find
 
     probing.probe(find(recipe), overrides or [], dry_run=dry_run, force=force, as_json=json)
+
+
+stage_command(rl, "rl", "Train a language model by rewards.")
+stage_command(rl, "export", "Make a Hugging Face directory of a checkpoint, load it, and ask it once.")

@@ -76,8 +76,7 @@ def opened(given: spec.SourceSpec) -> Source:
         case spec.Python():
             return OwnReader(given.file, given.function, given.path, _files(given.documents))
         case spec.Sample():
-            folder = given.folder()
-            return JsonlFiles([folder / "corpus.jsonl"], [folder / "queries.jsonl"], folder / "qrels")
+            return JsonlFiles([given.file("corpus")], [given.file("queries")], given.folder() / "qrels")
 
 
 def _cells(delimiter: str | None) -> Reader:

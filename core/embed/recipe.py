@@ -1,6 +1,6 @@
 """What a recipe of `dr embed train` says. Its parts lie beside the code that they are for."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -9,7 +9,7 @@ from core.embed.losses.spec import AnyLoss, InfoNce
 from core.embed.models.spec import Model, Pretrained, Static
 from core.embed.proof.spec import Proof
 from core.embed.rows.spec import Rows
-from core.recipe import ArtifactRecipe, Neutral, Part
+from core.recipe import ArtifactRecipe, Neutral
 from core.tracking.spec import Tracking
 
 WITH_NEGATIVES = {"mined", "examples"}
@@ -90,20 +90,6 @@ class Recipe(ArtifactRecipe):
         if isinstance(self.model, Static):
             return 2e-3
         return 1e-4 if self.model.lora else 2e-5
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_the_default(cls, data: Any) -> Any:
-        """A block that says no `type`, and nothing that the default has not, says something of the default: so an
-        override such as `loss.mini_batch_size=8` serves a recipe without `loss`, too."""
-        if not isinstance(data, dict):
-            return data
-        defaults: dict[str, type[Part]] = {"model": Static, "loss": InfoNce}
-        return data | {
-            name: {"type": cls.model_fields[name].default.type, **block}
-            for name, default in defaults.items()
-            if isinstance(block := data.get(name), dict) and block.keys() <= default.model_fields.keys() - {"type"}
-        }
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Recipe":

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
 from core.eval.names import parse
+from core.llm.rewriting.spec import Rewriter, prompts_at
 from core.recipe import CORPUS, ArtifactRecipe, From, Neutral, Part, SourceFiles
+from core.remote.spec import AnyEngine
 from core.retrieval.spec import Method
 
 MeasureName = Annotated[str, AfterValidator(lambda name: str(parse(name)))]
@@ -35,7 +37,15 @@ class RunFile(Part):
     """TREC run: `query Q0 document rank score tag`, or `query document score`."""
 
 
-System = Annotated[SearchIndex | RunFile, Field(discriminator="type")]
+class AskEngine(Part):
+    """Ask a search engine of others. Judgements and `data` must be of its collection: ids are compared."""
+
+    type: Literal["engine"]
+    engine: AnyEngine
+    """The engine; one that is slow keeps its answers in `cache`."""
+
+
+System = Annotated[SearchIndex | AskEngine | RunFile, Field(discriminator="type")]
 
 
 class Expectation(Part):
@@ -59,6 +69,8 @@ def _each_once(expect: Any) -> Any:
 class Recipe(ArtifactRecipe):
     """Measure a system against judgements."""
 
+    resumes = True  # a rewriter's answers are kept
+
     stage: Literal["eval"]
     data: Annotated[Path, CORPUS]
     """Corpus (of `dr data`, `dr data mix` or `dr distill`) with the queries and judgements."""
@@ -69,6 +81,9 @@ class Recipe(ArtifactRecipe):
     rewrites: Annotated[Path | None, From("rewrite")] = None
     """Artifact of `dr rewrite`: the index is searched with its queries, and with the original ones to compare. null:
     with the original ones alone."""
+    rewriter: Rewriter | None = None
+    """Model that rewrites the judged queries first, such as a checkpoint of `dr rl train`; the rest is as with
+    `rewrites`. null: nobody does."""
     fuse: Literal["rrf"] | None = None
     """rrf: original and rewritten query search together, by reciprocal rank (k 60); the scores are those of both. null:
     the rewritten query alone."""
@@ -100,12 +115,29 @@ class Recipe(ArtifactRecipe):
         fields = {name: value for name, value in super().identity().items() if not name.startswith("measures.")}
         return {**fields, "measures": sorted(self.measured())}
 
+    def source_files(self) -> dict[str, Path]:
+        """The user's files; a rewriter's prompts count among them, shipped ones too."""
+        own = {"rewriter.prompts": prompts_at(self.rewriter.prompts)} if self.rewriter else {}
+        return super().source_files() | own
+
     @model_validator(mode="after")
     def _rewrites_are_searched_with(self) -> "Recipe":
-        if self.rewrites is not None and isinstance(self.system, RunFile):
-            raise ValueError("`rewrites` are searched with: `system` must be of type `index`, a run has been searched")
-        if self.fuse is not None and self.rewrites is None:
+        if self.rewrites is not None and self.rewriter is not None:
+            raise ValueError("`rewrites` and `rewriter` are both given: which of them is searched with?")
+        rewritten = self.rewrites is not None or self.rewriter is not None
+        if rewritten and isinstance(self.system, RunFile):
+            raise ValueError(
+                "`rewrites` are searched with: `system` must be of type `index` or `engine`, a run has been searched"
+            )
+        if self.fuse is not None and not rewritten:
             raise ValueError("`fuse` joins original and rewritten queries, and there are no `rewrites`")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_gives_as_many(self) -> "Recipe":
+        engine = self.system.engine if isinstance(self.system, AskEngine) else None
+        if engine and engine.deepest and self.depth + self.ignore_identical_ids > engine.deepest:
+            raise ValueError(f"`depth` is {self.depth}: {engine.service} gives {engine.deepest} documents at most")
         return self
 
     @model_validator(mode="after")

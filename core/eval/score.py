@@ -4,9 +4,10 @@ run.trec          the hits, best first
 per_query.jsonl   {"query_id", measure: score, …}, one judged query a line
 scores.json       {"measures": means, "queries": …, "missing": …}
 
-With `rewrites` these are of the rewritten queries (or, with `fuse`, of both together), and beside them:
+With `rewrites` or a `rewriter` these are of the rewritten queries (or, with `fuse`, of both together), and beside them:
 original/         the same three of the original queries; rewritten/ where both are fused
 rewrites.json     the scores of each way, and each against the original, paired query by query
+rewrites.jsonl    what a `rewriter` made of the queries, and prompts/ beside it; see core.llm.rewriting.files
 """
 
 import json
@@ -23,9 +24,9 @@ from core.artifact import Work
 from core.errors import ContractError, GateFailed
 from core.eval import measures, rewritten
 from core.eval.names import parse
-from core.eval.recipe import Expectation, Recipe, RunFile, SearchIndex
+from core.eval.recipe import AskEngine, Expectation, Recipe, RunFile, SearchIndex
 from core.formats import beir, trec
-from core.llm.rewriting import template
+from core.llm.rewriting import files, template
 from core.retrieval.spec import Backend, Hybrid, Method
 from core.types import Hit, Qrels, Query, Run
 
@@ -39,7 +40,7 @@ def run(recipe: Recipe, work: Work) -> None:
     qrels = beir.read_qrels(recipe.data, recipe.split)
     ways = {
         way: {query_id: _kept(query_id, hits, recipe) for query_id, hits in found.items()}
-        for way, found in _ways(recipe, qrels).items()
+        for way, found in _ways(recipe, qrels, work).items()
     }
     everything = {id_: [hit for found in ways.values() for hit in found.get(id_, ())] for id_ in _ids(ways.values())}
     _check_queries_meet(everything, qrels)
@@ -49,8 +50,8 @@ def run(recipe: Recipe, work: Work) -> None:
         way: _write(work.path if way == own else work.path / way, recipe, qrels, found) for way, found in ways.items()
     }
     work.stats |= scored[own].scores
-    if recipe.rewrites is not None:
-        work.stats["rewrites"] = _compared(recipe, scored, recipe.rewrites)
+    if "rewrites" in work.stats:
+        work.stats["rewrites"] |= _compared(recipe, scored)
         artifact.write_json(work.path / "rewrites.json", work.stats["rewrites"])
 
 
@@ -76,11 +77,10 @@ def _write(folder: Path, recipe: Recipe, qrels: Qrels, found: Run) -> _Scored:
     return _Scored(per_query, scores)
 
 
-def _compared(recipe: Recipe, scored: Mapping[str, _Scored], rewrites: Path) -> dict[str, Any]:
-    """What the rewriting was, the scores of every way to search, and whether they differ by more than luck."""
+def _compared(recipe: Recipe, scored: Mapping[str, _Scored]) -> dict[str, Any]:
+    """The scores of every way to search, and whether they differ by more than luck."""
     found = rewritten.contrasts({way: each.per_query for way, each in scored.items()}, recipe.seed)
     return {
-        **rewritten.facts(rewrites),
         "scores": {way: each.scores["measures"] for way, each in scored.items()},
         "contrasts": {way: {name: c.as_dict() for name, c in row.items()} for way, row in found.items()},
     }
@@ -129,41 +129,76 @@ def _kept(query_id: str, hits: list[Hit], recipe: Recipe) -> list[Hit]:
     return hits[: recipe.depth]
 
 
-def _ways(recipe: Recipe, qrels: Qrels) -> dict[str, dict[str, list[Hit]]]:
+def _ways(recipe: Recipe, qrels: Qrels, work: Work) -> dict[str, dict[str, list[Hit]]]:
     """All hits by the way they were found, the evaluation's own last; at least one more than `depth` of each query
     where its own document may be taken out."""
     match recipe.system:
         case RunFile(path=path):
             return {"": trec.read_run(path)}
+        case AskEngine(engine=spec):
+            from core.remote.engine import RemoteEngine
+
+            queries = _queries(recipe, qrels)
+            with RemoteEngine(spec) as engine:
+                engine.check()  # before a rewriter is paid
+                asked = _asked(recipe, queries, spec.deaf, work)
+                found = engine.search(list(chain(*asked.values())), recipe.depth + recipe.ignore_identical_ids)
+                work.stats["engine"] = engine.facts()
+            return _by_way(recipe, queries, asked, [[Hit(d.id, score) for d, score in row] for row in found])
         case SearchIndex() as system:
             from core.retrieval.index import open_index
 
-            queries = [query for query in beir.read_queries(recipe.data) if query.id in qrels]
+            queries = _queries(recipe, qrels)
             _check_corpus(recipe.data, system.path)
             opened = open_index(system.path, task=system.task)
             method = system.method or opened.methods[0]
             _warn_of_shallow_fusion(recipe, opened.spec, method)
-            asked = _asked(recipe, queries, method)
+            asked = _asked(recipe, queries, [method], work)
             texts, depth = list(chain(*asked.values())), recipe.depth + recipe.ignore_identical_ids
-            hits = iter(opened.search(texts, depth, method=system.method, alpha=system.alpha))
-            ways = {way: {query.id: next(hits) for query in queries} for way in asked}
-            if recipe.fuse:
-                before, after = ways.values()
-                ways[rewritten.FUSED] = rewritten.together_by_rank(before, after, depth)
-            return ways
+            return _by_way(
+                recipe, queries, asked, opened.search(texts, depth, method=system.method, alpha=system.alpha)
+            )
 
 
-def _asked(recipe: Recipe, queries: Sequence[Query], method: Method) -> dict[str, list[str]]:
-    """What the index is searched with: the queries, and what they were rewritten to.
+def _queries(recipe: Recipe, qrels: Qrels) -> list[Query]:
+    """Those that are judged."""
+    return [query for query in beir.read_queries(recipe.data) if query.id in qrels]
+
+
+def _by_way(
+    recipe: Recipe, queries: Sequence[Query], ways: Iterable[str], rows: Iterable[list[Hit]]
+) -> dict[str, dict[str, list[Hit]]]:
+    """The hits of all queries one way, then of all of them the next, by way; and fused."""
+    hits = iter(rows)
+    found = {way: {query.id: next(hits) for query in queries} for way in ways}
+    if recipe.fuse:
+        before, after = found.values()
+        depth = recipe.depth + recipe.ignore_identical_ids
+        found[rewritten.FUSED] = rewritten.together_by_rank(before, after, depth)
+    return found
+
+
+def _asked(recipe: Recipe, queries: Sequence[Query], deaf: Sequence[str], work: Work) -> dict[str, list[str]]:
+    """What is searched with: the queries, and what they were rewritten to; `work` gets facts of these.
+
+    `deaf` names who takes operators for words.
 
     Raises:
-        ContractError: other queries were rewritten, or they hold operators that are words to the index.
+        ContractError: other queries were rewritten, or they hold operators that are words to the engine.
+        Missing: the rewriter's model is not there; what it answered before is kept.
     """
     original = [query.text for query in queries]
-    if recipe.rewrites is None:
+    if recipe.rewrites is not None:
+        folder = recipe.rewrites
+        work.stats["rewrites"] = facts = rewritten.facts(folder)
+        template.refuse_operators(facts["prompts"], deaf, str(folder))
+    elif recipe.rewriter is not None:
+        folder, prompts = work.path, recipe.rewriter.prompts
+        template.refuse_operators(template.load(prompts).facts(), deaf, prompts)
+        work.stats["rewrites"] = files.make(recipe.rewriter, queries, folder, work.logs)
+    else:
         return {"": original}
-    template.refuse_operators(rewritten.facts(recipe.rewrites)["prompts"], [method], str(recipe.rewrites))
-    return {rewritten.ORIGINAL: original, rewritten.REWRITTEN: rewritten.texts(recipe.rewrites, queries)}
+    return {rewritten.ORIGINAL: original, rewritten.REWRITTEN: rewritten.texts(folder, queries)}
 
 
 def _warn_of_shallow_fusion(recipe: Recipe, spec: Backend, method: Method) -> None:

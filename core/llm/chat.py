@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from core.llm.spec import Llm
+from core.llm.checkpoint import identity
+from core.llm.spec import Llm, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Request:
 
     def digest(self, llm: Llm) -> str:
         """SHA-256, hexadecimal, of all that decides the answer: not of the address, the key or the concurrency."""
+        model = llm.server.model
         decides = {
-            "model": llm.server.model,
+            "model": identity(model) if isinstance(llm.server, Served) else model,
             "temperature": llm.temperature,
             "top_p": llm.top_p,
             "max_tokens": llm.max_tokens,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from core.address import is_loopback
 from core.errors import Missing, UsageError
-from core.llm.spec import OpenAI, Vllm
+from core.llm.spec import OpenAI, Served
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Endpoint:
 
 
 def resolve(
-    server: OpenAI | Vllm, base_url: str | None = None, environment: Mapping[str, str] = os.environ
+    server: OpenAI | Served, base_url: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> Endpoint:
     """Address and key of a server. `base_url`: where a server that we started is.
 
@@ -48,7 +48,7 @@ def resolve(
     return Endpoint(_address(server, base_url, environment), _key(names, environment), names)
 
 
-def _address(server: OpenAI | Vllm, base_url: str | None, environment: Mapping[str, str]) -> str:
+def _address(server: OpenAI | Served, base_url: str | None, environment: Mapping[str, str]) -> str:
     where = "base_url"
     if base_url is None and isinstance(server, OpenAI):
         base_url = server.base_url

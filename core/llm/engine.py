@@ -1,5 +1,6 @@
 """What would serve a model: the engine in its own interpreter, and what this machine's processor does well."""
 
+import importlib.metadata
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +40,13 @@ class Engine:
 
 
 def installed(spec: Served) -> Engine:
-    """The engine that `spec.python` has, without starting it.
+    """The engine that `spec.python` has, without starting it; `local` is transformers in our own interpreter.
 
     Raises:
         Missing: there is no such interpreter, or the engine is not installed in it; says what makes it.
     """
+    if spec.engine == "local":
+        return Engine("transformers", importlib.metadata.version("transformers"))
     fix = _fix(spec)
     if not spec.python.is_file():
         raise Missing("the interpreter for the model's server is not there", where=str(spec.python), hint=fix)

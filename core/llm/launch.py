@@ -2,9 +2,11 @@
 
 import json
 import shlex
+import sys
 from pathlib import Path
 
 from core.errors import UsageError
+from core.llm import checkpoint
 from core.llm.engine import Engine
 from core.llm.spec import Served
 from core.process import Command
@@ -22,19 +24,34 @@ def command(spec: Served, engine: Engine, port: int, *, fast_bfloat16: bool) -> 
     Raises:
         UsageError: the folder of the model or of an adapter holds none.
     """
-    if Path(spec.model).is_dir():
-        _read(Path(spec.model) / "config.json", "model")
+    model = _model(spec)
     listen = ("--host", spec.host, "--port", str(port))
+    # An artifact answers under the name that the recipe has for it, which is what is asked for.
+    named = ("--served-model-name", spec.model) if model != spec.model else ()
+    length = ("--max-model-len", str(spec.max_model_len)) if spec.max_model_len else ()
     if spec.engine == "transformers":
-        start = (str(spec.python), "-m", "transformers.cli.transformers", "serve", spec.model)
+        start = (str(spec.python), "-m", "transformers.cli.transformers", "serve", model)
         return Command((*start, *listen, "--dtype", spec.dtype, *spec.arguments))
-    start = (str(spec.python), "-m", "vllm.entrypoints.openai.api_server", "--model", spec.model)
+    if spec.engine == "local":
+        start = (sys.executable, "-m", "core.llm.local", "--model", model)
+        return Command((*start, *named, *listen, "--dtype", spec.dtype, *length, *spec.arguments))
+    start = (str(spec.python), "-m", "vllm.entrypoints.openai.api_server", "--model", model, *named)
     place = _on_cpu(spec, fast_bfloat16=fast_bfloat16) if engine.on_cpu else _on_gpu(spec)
     # Its use is nobody's business: models of a bank, machines without a way out.
     env = {"VLLM_NO_USAGE_STATS": "1"} | ({"VLLM_CPU_KVCACHE_SPACE": str(spec.cpu_cache_gib)} if engine.on_cpu else {})
     shared = ("--tensor-parallel-size", str(spec.tensor_parallel_size)) if spec.tensor_parallel_size > 1 else ()
-    length = ("--max-model-len", str(spec.max_model_len)) if spec.max_model_len else ()
     return Command((*start, *listen, *place, *shared, *length, *_adapters(spec), *spec.arguments), env)
+
+
+def _model(spec: Served) -> str:
+    """The model's folder, or its name on the hub."""
+    model = checkpoint.resolve(spec.model)
+    if Path(model).is_dir():
+        _read(Path(model) / "config.json", "model")
+    if spec.engine == "transformers" and model != spec.model:
+        what = "`transformers serve` answers only under the name of the model's folder"
+        raise UsageError(what, where=spec.model, hint=f"model: {model}, or `engine: local`")
+    return model
 
 
 def as_text(command: Command) -> str:

@@ -19,7 +19,8 @@ from core.llm.spec import Served
 log = logging.getLogger(__name__)
 
 KEY = "VLLM_API_KEY"
-"""Where vLLM looks for the key that callers must send; an argument could be read by everybody on the machine."""
+"""Where vLLM, and our own engine, look for the key that callers must send; an argument could be read by everybody on
+the machine."""
 
 _PREFIX = r"^(?:\([^)\n]*\) \S+ [\d-]+ [\d:]+ \[[^]\n]*\] )?"
 _ERROR = re.compile(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from core.address import is_loopback
-from core.recipe import Neutral, Part
+from core.recipe import From, Neutral, Part
 
 
 class OpenAI(Part):
@@ -24,14 +24,15 @@ class OpenAI(Part):
 
 
 class Served(Part):
-    """A model that `dr` serves itself, for as long as it is needed, in an interpreter of its own."""
+    """A model that `dr` serves itself, for as long as it is needed, in a process of its own."""
 
-    model: str
-    """Folder of the model, or its name on the hub."""
-    engine: Annotated[Literal["vllm", "transformers"], Neutral()] = "vllm"
-    """`vllm`: its OpenAI server, on a GPU or (built for it) a CPU. `transformers`: `transformers serve`, for tests."""
+    model: Annotated[str, From("sft", "rl", "export", or_name=True), Field(min_length=1)]
+    """Artifact of `dr sft train`, `dr rl train` or `dr rl export`, folder of a model, or its name on the hub."""
+    engine: Annotated[Literal["vllm", "transformers", "local"], Neutral()] = "vllm"
+    """`vllm`: its OpenAI server, on a GPU or (built for it) a CPU. `transformers`: `transformers serve`, for tests.
+    `local`: our own on transformers, for small models and one GPU at most; it needs no further interpreter."""
     python: Annotated[Path, Neutral()] = Path(".venv-vllm/bin/python")
-    """Interpreter in which the engine is installed; `dr env create` makes it."""
+    """Interpreter in which the engine is installed; `dr env create` makes it. `local` runs in that of `dr`."""
     host: Annotated[str, Neutral()] = "127.0.0.1"
     """Address to listen on; another than loopback (0.0.0.0: all) needs `api_key_env`."""
     port: Annotated[int, Field(ge=0, le=65535), Neutral()] = 8000
@@ -62,15 +63,13 @@ class Served(Part):
                 f"`host` {self.host} is open to other machines and needs `api_key_env`: the name of an environment "
                 "variable that holds a key"
             )
-        vllm_only: dict[str, object] = {
-            "api_key_env": None,
-            "max_model_len": None,
-            "tensor_parallel_size": 1,
-            "adapters": {},
-        }
-        too_much = [f"`{name}`" for name, default in vllm_only.items() if getattr(self, name) != default]
-        if self.engine == "transformers" and too_much:
-            raise ValueError(f"`transformers serve` knows no {', '.join(too_much)}: `engine: vllm` does")
+        further: dict[str, object] = {"tensor_parallel_size": 1, "adapters": {}}
+        if self.engine == "transformers":
+            further = {"api_key_env": None, "max_model_len": None, **further}
+        too_much = [f"`{name}`" for name, default in further.items() if getattr(self, name) != default]
+        if self.engine != "vllm" and too_much:
+            who = "`transformers serve`" if self.engine == "transformers" else "`engine: local`"
+            raise ValueError(f"{who} knows no {', '.join(too_much)}: `engine: vllm` does")
         return self
 
 
@@ -80,7 +79,17 @@ class Vllm(Served):
     type: Literal["vllm"]
 
 
-Server = Annotated[OpenAI | Vllm, Field(discriminator="type")]
+class Local(Served):
+    """A model that `dr` serves itself, for as long as it is needed, by transformers in its own interpreter."""
+
+    type: Literal["local"]
+    engine: Annotated[Literal["local"], Neutral()] = "local"
+    """Always `local`."""
+    port: Annotated[int, Field(ge=0, le=65535), Neutral()] = 0
+    """Port to listen on. 0: a free one."""
+
+
+Server = Annotated[OpenAI | Vllm | Local, Field(discriminator="type")]
 
 
 class Budget(Part):

@@ -22,6 +22,25 @@ class Part(BaseModel):
         numbers = {name for name, field in cls.model_fields.items() if _is_number(field.annotation)}
         return {k: str(v).lower() if isinstance(v, bool) and k in numbers else v for k, v in data.items()}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_default(cls, data: Any) -> Any:
+        """A block that says no `type`, and nothing that the default has not, says something of the default: so an
+        override such as `trainer.threads=2` serves a recipe without `trainer`, too."""
+        if not isinstance(data, dict):
+            return data
+        typed = {name: field.default for name, field in cls.model_fields.items() if _has_type(field.default)}
+        return data | {
+            name: {"type": default.type, **block}
+            for name, default in typed.items()
+            if isinstance(block := data.get(name), dict)
+            and block.keys() <= type(default).model_fields.keys() - {"type"}
+        }
+
+
+def _has_type(default: Any) -> bool:
+    return isinstance(default, Part) and "type" in type(default).model_fields
+
 
 def _is_number(annotation: Any) -> bool:
     """Whether a field takes a number and not also true and false."""

@@ -55,7 +55,7 @@ def compute_score(
         )
         return scorer.score([sample])[0].as_numbers()
     except DrError as error:
-        _tell(error)
+        tell(error)
         raise
 
 
@@ -100,7 +100,7 @@ def _scorer(path: str | None) -> Scorer:
         return _scorers[path]
 
 
-def _tell(error: DrError) -> None:
+def tell(error: DrError) -> None:
     """Write the first failure to the file that is watched, whole or not at all."""
     if not (path := os.environ.get(FAILED)):
         return

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from core.reward.faults import ServiceFailed
+from core.remote.faults import ServiceFailed
 from core.text.answer import Answer, Form
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ContractError, Missing
-from core.reward.faults import BadReward, BadTruth, ServiceFailed
+from core.remote.faults import ServiceFailed
+from core.reward.faults import BadReward, BadTruth
 from core.reward.parts.build import TRUTHS, Services, build
 from core.reward.parts.form import Format
 from core.reward.sample import Judged, Part, Reading, Sample, Scored, Value

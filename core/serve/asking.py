@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from core.errors import Missing
 from core.serve.engine import Abandoned, Engine, WorkFailed
 from core.serve.journal import Entry
+from core.serve.protocol import Question
 from core.serve.recipe import Recipe
 from core.serve.refused import Refused
 from core.serve.waiting import H, Overloaded, R, T
@@ -30,13 +32,22 @@ def check_size(texts: Sequence[str], recipe: Recipe, one: str, many: str) -> Non
         raise Refused(422, f"{one} {long[0]} has {len(texts[long[0]])} characters, at most {most} are allowed")
 
 
+def depth(question: Question, recipe: Recipe) -> int:
+    """How many documents are asked for each query. Raises Refused (422) for none, or more than the server gives."""
+    k = recipe.top_k if question.topk is None else question.topk
+    if not 1 <= k <= recipe.max_top_k:
+        raise Refused(422, f"`topk` is {k}, this server gives 1 to {recipe.max_top_k} (its `max_top_k`)")
+    return k
+
+
 async def ask(
     engine: Engine[T, H, R], items: Sequence[T], how: H, gone: Gone, entry: Entry, *, retry_after: int, many: str
 ) -> list[R]:
     """The row of each item; notes in `entry` how long it waited.
 
     Raises:
-        Refused: no room in the queue (503), the client left (499), or the work failed (500).
+        Refused: no room in the queue (503), the client left (499), somebody whom we ask does not answer (502), or the
+            work failed (500).
     """
     try:
         rows, entry.queued_seconds = await engine.ask(items, how, gone)
@@ -46,5 +57,7 @@ async def ask(
     except Abandoned:
         raise Refused(499, "the client went away") from None
     except WorkFailed as error:
+        if isinstance(error.__cause__, Missing):
+            raise Refused(502, error.__cause__.what, {"Retry-After": str(retry_after)}) from None
         raise Refused(500, f"it failed: {error}") from None
     return rows

@@ -88,9 +88,7 @@ class Desk:
         method = self._method if question.retrieval_type is None else question.retrieval_type
         if method not in index.methods:
             raise Refused(422, f"`retrieval_type` is {method}, this index answers by {' or '.join(index.methods)}")
-        k = recipe.top_k if question.topk is None else question.topk
-        if not 1 <= k <= recipe.max_top_k:
-            raise Refused(422, f"`topk` is {k}, this server gives 1 to {recipe.max_top_k} (its `max_top_k`)")
+        k = asking.depth(question, recipe)
         wishes = (question.hybrid_alpha, recipe.alpha, index.alpha)
         alpha = next(wish for wish in wishes if wish is not None) if method == "hybrid" else None
         return How(method, k, alpha)

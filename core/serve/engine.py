@@ -146,4 +146,6 @@ class Engine(Generic[T, H, R]):
         log.error("a request failed (%s, %d items)", how, len(request.items), exc_info=error)
         self.counters["failed"] += 1
         if not request.answer.done():
-            request.answer.set_exception(WorkFailed(f"{type(error).__name__}: {error}"))
+            failed = WorkFailed(f"{type(error).__name__}: {error}")
+            failed.__cause__ = error
+            request.answer.set_exception(failed)

@@ -10,6 +10,7 @@ from core.llm.rewriting.spec import Rewriter, prompts_at
 from core.llm.spec import OpenAI
 from core.recipe import BaseRecipe, From
 from core.recipe.model import Input
+from core.remote.spec import AnyEngine
 from core.retrieval.spec import Method
 
 FOR_AN_INDEX = ("retrieval_method", "alpha")
@@ -22,6 +23,9 @@ class Recipe(BaseRecipe):
     stage: Literal["serve"]
     index: Annotated[Path | None, From("index")] = None
     """Artifact of `dr index build` to search. null: `model` is served alone."""
+    engine: AnyEngine | None = None
+    """Search engine of others that answers in place of an index, under one limit and with one memory for all callers.
+    null: none."""
     model: Annotated[str | None, From("embed", "merge", or_name=True), Field(min_length=1)] = None
     """Artifact of `dr embed train` or `dr embed merge` (of a training, its best checkpoint, also while it goes on),
     folder or hub name of the model whose vectors are served. null: the index's own dense model, where it has one."""
@@ -89,11 +93,15 @@ class Recipe(BaseRecipe):
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        if self.index is None and self.model is None and self.rewrite is None:
+        if not (self.index or self.engine or self.model or self.rewrite):
             raise ValueError(
-                "there is nothing to serve: give `index` (artifact of `dr index build`), `model` (artifact of "
-                "`dr embed`, folder or hub name), `rewrite` (a language model), or several"
+                "there is nothing to serve: give `index` (artifact of `dr index build`), `engine` (of others), `model` "
+                "(artifact of `dr embed`, folder or hub name), `rewrite` (a language model), or several"
             )
+        if self.index and self.engine:
+            raise ValueError("`index` and `engine` are both given: which of them answers `POST /retrieve`?")
+        if self.engine and self.engine.deepest and self.max_top_k > self.engine.deepest:
+            raise ValueError(f"`max_top_k` is {self.max_top_k}: {self.engine.service} gives {self.engine.deepest}")
         if self.index is None and (stray := [name for name in FOR_AN_INDEX if getattr(self, name) is not None]):
             raise ValueError(f"`{stray[0]}` says how an index is searched, and there is no `index`")
         if self.token_env is None and not is_loopback(self.host):

@@ -11,7 +11,8 @@ from core.types import Document, Hit
 class How(NamedTuple):
     """What decides an answer beside the query."""
 
-    method: Method
+    method: Method | None
+    """None: a search engine of others is asked."""
     k: int
     alpha: float | None
     """Weight of BM25; None unless the method is hybrid."""

@@ -1,4 +1,4 @@
-"""What a recipe serves: an index, a model, a rewriter, or several."""
+"""What a recipe serves: an index or an engine of others, a model, a rewriter, or several."""
 
 import contextlib
 import logging
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from core.llm.rewriting.template import refuse_operators
+from core.remote.spec import AnyEngine
 from core.retrieval.index import OpenIndex, open_index
 from core.retrieval.models import resolve
 from core.retrieval.spec import Dense, Hybrid
 from core.serve.desk import Desk
+from core.serve.engine_desk import EngineDesk
 from core.serve.model_desk import ModelDesk
 from core.serve.recipe import Recipe
 from core.serve.refused import Refused
@@ -39,9 +41,11 @@ class Service:
         name = resolve(recipe.model) if recipe.model else None
         self._search_thread, self._model_thread = (ThreadPoolExecutor(1, kind) for kind in ("search", "embed"))
         self._rewrite = RewriteDesk(recipe, recipe.rewrite) if recipe.rewrite else None
-        self._search: Desk | None = None
+        self._search: Desk | EngineDesk | None = None
         self._model: ModelDesk | None = None
         index = self._open_index(recipe.index) if recipe.index else None
+        if recipe.engine:
+            self._open_engine(recipe.engine)
         if name is not None and recipe.model:
             self._model = ModelDesk(recipe, recipe.model, self._encoder(name, index), self._model_thread)
         elif index is not None and (own := index.encoder) is not None:
@@ -57,6 +61,11 @@ class Service:
         self._search = Desk(self._recipe, path, index, self._search_thread)
         return index
 
+    def _open_engine(self, spec: AnyEngine) -> None:
+        if self._rewrite is not None:
+            refuse_operators(self._rewrite.template.facts(), spec.deaf, spec.url)
+        self._search = EngineDesk(self._recipe, spec, self._search_thread)
+
     def _encoder(self, name: str, index: OpenIndex | None) -> "Encoder":
         from core.retrieval.encoder import open_encoder
 
@@ -70,8 +79,8 @@ class Service:
         return encoder
 
     @property
-    def search(self) -> Desk:
-        """Raises Refused (404) when no index is served."""
+    def search(self) -> Desk | EngineDesk:
+        """Raises Refused (404) when nothing is searched."""
         if self._search is None:
             asks = "POST /v1/embeddings and POST /similarity ask" if self._model else "POST /rewrite asks"
             raise Refused(404, f"no index is served here: {asks} {self.summary}")
@@ -103,6 +112,8 @@ class Service:
     @property
     def example(self) -> tuple[str, str]:
         """A path and a body to try it with."""
+        if isinstance(self._search, EngineDesk):
+            return "/retrieve", '{"queries": ["diabetes"]}'
         if self._search:
             return "/retrieve", '{"queries": ["单位净值"]}'
         if self._model:
@@ -110,8 +121,9 @@ class Service:
         return "/rewrite", '{"queries": ["单位净值"]}'
 
     @property
-    def _desks(self) -> list[Desk | ModelDesk]:
-        return [desk for desk in (self._search, self._model) if desk is not None]
+    def _desks(self) -> list[Desk | EngineDesk | ModelDesk]:
+        desks: tuple[Desk | EngineDesk | ModelDesk | None, ...] = (self._search, self._model)
+        return [desk for desk in desks if desk is not None]
 
     @property
     def running(self) -> bool:
@@ -124,6 +136,8 @@ class Service:
         async with contextlib.AsyncExitStack() as stack:
             for thread in (self._search_thread, self._model_thread):
                 stack.callback(thread.shutdown)
+            if isinstance(self._search, EngineDesk):  # before its thread, which may be waiting for the engine
+                stack.callback(self._search.remote.close)
             for desk in self._desks:
                 await stack.enter_async_context(desk.engine)
             if self._rewrite is not None:

@@ -269,3 +269,13 @@ def test_identity_leaves_out_place_sources_and_what_is_neutral(write, tmp_path):
         "legs": [],
         "tags": {},
     }
+
+
+class WithDefault(Recipe):
+    second: Engine = Sparse(type="bm25")
+
+
+def test_a_block_without_type_that_the_default_has_says_something_of_the_default(write):
+    assert load(write(GOOD), WithDefault, ["second.k1=2"]).second == Sparse(type="bm25", k1=2)
+    with pytest.raises(RecipeError, match="`second` needs a `type`"):
+        load(write(GOOD), WithDefault, ["second.model=m"])

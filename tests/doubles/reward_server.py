@@ -24,8 +24,8 @@ class Double(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
         self.faults, self.asked, self.lock = [], [], threading.Lock()
 
     def fault(self):
@@ -58,6 +58,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/faults":
             self.server.faults = body
             return self.reply(200, {})
+        return self.faulty(body, self.retrieve if self.path == "/retrieve" else self.judge)
+
+    def faulty(self, body, answer):
+        """Note what is asked, and answer it by `answer(body, fault)` unless the fault forbids."""
         fault = self.server.fault()
         note = {"path": self.path, "body": body, "fault": fault, "at": time.time(), "client": self.client_address[1]}
         note["key"] = self.headers.get("Authorization")
@@ -73,12 +77,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(200, b"<html>a proxy's page</html>", {})
         if fault == "slow":
             time.sleep(3)
-        answer = self.retrieve(body, fault) if self.path == "/retrieve" else self.judge(body, fault)
+        value = answer(body, fault)
         if fault == "short":
-            self.send(200, json.dumps(answer).encode(), {}, cut=5)
+            self.send(200, json.dumps(value).encode(), {}, cut=5)
             self.close_connection = True
             return None
-        return self.reply(200, answer)
+        status, value = value if isinstance(value, tuple) else (200, value)
+        return self.send(status, value, {}) if isinstance(value, bytes) else self.reply(status, value)
 
     def retrieve(self, body, fault):
         found = [[hit(word) for word in query.split()][: body["topk"]] for query in body["queries"]]
@@ -111,10 +116,14 @@ def hit(word):
     return {"document": {"id": name, "contents": text.replace("_", " ") or f"text of {name}"}, "score": 1.0}
 
 
-if __name__ == "__main__":
-    double = Double()
+def main(handler):
+    double = Double(handler)
     print(double.server_address[1], flush=True)
     try:
         double.serve_forever()
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main(Handler)

@@ -1,4 +1,4 @@
-"""Conversations, multiple choice, numeric questions or judged queries -> rows for fine-tuning and for RL.
+"""Conversations, questions that a program can check, judged queries or rewrites -> rows for fine-tuning and for RL.
 
 sft/<split>.parquet   messages, or question and answer
 rl/<split>.parquet    verl's columns

@@ -10,13 +10,15 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import Any, TypeVar
 
+import yaml
+
 from core import artifact, progress
 from core.data.rows import items as sources
 from core.data.rows import targets
 from core.data.rows.fate import Fates
 from core.data.rows.item import Item
 from core.data.rows.lengths import Ruler, ruler
-from core.data.rows.recipe import Choice, Numeric, Recipe, Retrieval
+from core.data.rows.recipe import Conversations, Questions, Recipe, Retrieval
 from core.data.rows.writing import Rows
 from core.errors import DataError
 from core.formats import bad_rows
@@ -76,7 +78,7 @@ def _decide(recipe: Recipe, fates: Fates) -> list[str | None]:
     return fates.decide(
         None if isinstance(source, Retrieval) else source.shares(),
         max_samples=source.max_samples,
-        drop_conflicts=isinstance(source, Choice | Numeric) and source.on_conflict == "drop",
+        drop_conflicts=isinstance(source, Questions) and source.on_conflict == "drop",
         seed=recipe.seed,
     )
 
@@ -101,14 +103,16 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def _prompts(recipe: Recipe, templates: Prompts, measure: Ruler, work: artifact.Work) -> dict[str, Any] | None:
     """What later stages must know of the prompts, and their texts: a model is asked as it was trained."""
-    if recipe.prompts_folder() is None:
+    if isinstance(recipe.source, Conversations):
         return None
     lost = [token for token in measure.special if token in templates.system + templates.user]
     if lost and "rl" in recipe.targets:
         # verl decodes an answer without special tokens: a reward that looks for them finds nothing, every time.
         log.warning("the prompts ask for %s: special tokens, which no reward ever sees", ", ".join(lost))
     templates.write(work.path / PROMPTS)
-    return {"digest": templates.digest, "special_tokens": lost}
+    head = yaml.safe_load(templates.head) or {}
+    boolean = {"boolean": bool(head["boolean"])} if "boolean" in head else {}
+    return {"name": recipe.source.prompts, "digest": templates.digest, "special_tokens": lost, **boolean}
 
 
 def _tell(target: str, told: dict[str, Any], recipe: Recipe, measure: Ruler) -> None:

@@ -26,8 +26,8 @@ _BETWEEN = re.compile(r"[\s,，、;；/|.。()（）\[\]【】]+")
 _LABELLED = re.compile(r"^\s*([A-Z])\s*[.．、:：)）]\s*(.+)$", re.DOTALL)
 
 
-def item(row: Row, prompts: Prompts, first_index: int) -> Item:
-    """The item of a row.
+def item(row: Row, prompts: Prompts, first_index: int, *, boxed: bool = False) -> Item:
+    """The item of a row; `boxed`: its answer holds the letters in a box.
 
     Raises:
         BadRow: it has no question, fewer than two options, or no answer among them.
@@ -41,7 +41,7 @@ def item(row: Row, prompts: Prompts, first_index: int) -> Item:
         where=row.where,
         question=question,
         prompt=prompts.fill(question=question, options=listed, context=context),
-        answer=tagged(first_text(row, EXPLANATION), letters),
+        answer=tagged(first_text(row, EXPLANATION), f"\\boxed{{{letters}}}" if boxed else letters),
         truth=letters,
         kin=tuple(filter(None, (f"{context}\n{question}".strip(), context))),
     )

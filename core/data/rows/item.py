@@ -1,8 +1,10 @@
 """One question on its way to the rows: what is asked, what is answered, what a reward compares with."""
 
+import json
 from dataclasses import dataclass
 
 from core.formats.messages import ASSISTANT, Message
+from core.text.answer import TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,12 @@ def tagged(explanation: str, answer: str) -> str:
     """An answer as the prompts ask for it; without an explanation there are no empty thoughts."""
     thoughts = f"<think>\n{explanation}\n</think>\n" if explanation else ""
     return f"{thoughts}<answer>{answer}</answer>"
+
+
+def in_form(thoughts: str, key: str, value: str) -> str:
+    """An answer that is JSON with one key, as rewards ask for it: each tag once, whatever the thoughts hold."""
+    for tag in TAGS:
+        thoughts = thoughts.replace(tag, " ")
+    start, end, begin, close = TAGS
+    within = f"\n{thoughts.strip()}\n" if thoughts.strip() else ""
+    return f"{start}{within}{end}\n{begin}{json.dumps({key: value}, ensure_ascii=False)}{close}"

@@ -2,14 +2,26 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from core.data.rows import choice, conversations, files, numeric, retrieval
+from core.data.rows import answered, choice, conversations, files, numeric, retrieval, rewrites, sql
 from core.data.rows.item import Item, LeftOut
-from core.data.rows.recipe import Choice, Conversations, Numeric, Recipe, Retrieval
+from core.data.rows.recipe import (
+    Answers,
+    Choice,
+    Conversations,
+    Evidence,
+    Numeric,
+    Recipe,
+    Retrieval,
+    Rewrites,
+    Sql,
+)
 from core.formats import jsonl, prompts
 from core.formats.prompts import Prompts
-from core.formats.rows import OnBad
+from core.formats.rows import OnBad, Row
+
+OfFiles = Conversations | Choice | Numeric | Answers | Evidence | Sql
 
 
 def templates(recipe: Recipe) -> Prompts:
@@ -26,6 +38,10 @@ def templates(recipe: Recipe) -> Prompts:
             return prompts.read(folder, needed=choice.NAMES, optional=choice.MORE_NAMES)
         case Numeric():
             return prompts.read(folder, needed=numeric.NAMES, optional=numeric.MORE_NAMES)
+        case Answers():
+            return prompts.read(folder, needed=answered.NAMES, optional=answered.MORE_NAMES)
+        case Sql():
+            return prompts.read(folder, needed=sql.NAMES, optional=sql.MORE_NAMES)
         case _:
             return prompts.read(folder, needed=retrieval.NAMES)
 
@@ -45,12 +61,28 @@ def items(recipe: Recipe, templates: Prompts, on_bad: OnBad, left_out: Counter[s
 
 def _found(recipe: Recipe, templates: Prompts, on_bad: OnBad) -> Iterator[Item | LeftOut]:
     match recipe.source:
-        case Conversations(path=path, truth=pattern):
-            truth = re.compile(pattern) if pattern is not None else None
-            yield from jsonl.convert(files.rows(path, on_bad), lambda row: conversations.item(row, truth), on_bad)
-        case Choice(path=path, first_index=first):
-            yield from jsonl.convert(files.rows(path, on_bad), lambda row: choice.item(row, templates, first), on_bad)
-        case Numeric(path=path):
-            yield from jsonl.convert(files.rows(path, on_bad), lambda row: numeric.item(row, templates), on_bad)
         case Retrieval() as spec:
             yield from retrieval.items(spec, templates)
+        case Rewrites(of=of):
+            yield from rewrites.items(of, templates, on_bad)
+        case spec:
+            yield from jsonl.convert(files.rows(spec.path, on_bad), _reader(spec, templates), on_bad)
+
+
+def _reader(spec: OfFiles, templates: Prompts) -> Callable[[Row], Item | LeftOut]:
+    """What makes an item of a row of the user's files."""
+    match spec:
+        case Conversations(truth=pattern):
+            truth = re.compile(pattern) if pattern is not None else None
+            return lambda row: conversations.item(row, truth)
+        case Choice():
+            return lambda row: choice.item(row, templates, spec.first_index, boxed=spec.boxed)
+        case Numeric():
+            return lambda row: numeric.item(row, templates)
+        case Answers():
+            return lambda row: answered.answer_item(row, templates)
+        case Evidence():
+            return lambda row: answered.evidence_item(row, templates)
+        case Sql():
+            schema = sql.schemas(spec.databases)
+            return lambda row: sql.item(row, templates, schema)

@@ -4,20 +4,30 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from core import shipped
-from core.recipe import CORPUS, ArtifactRecipe, Part, SourceFiles
+from core.llm.rewriting.spec import Template, prompts_at
+from core.recipe import CORPUS, ArtifactRecipe, From, Part, SourceFiles
 
 Target = Literal["sft", "rl"]
 
 
-class _Files(Part):
-    """Rows in files of the user's; they are dealt out to train, test and dev by the recipe's seed."""
+_RENAMED = {"rewrite_finance_zh": "finance", "rewrite_medicine_en": "medicine", "rewrite_en": "general"}
 
-    path: Annotated[Path, SourceFiles()]
-    """A file of JSON lines, of one JSON array, Parquet or CSV; or a folder of which every *.jsonl is read, by name
-    (or else every *.parquet, *.json, *.csv)."""
+
+def _by_its_new_name(name: str) -> str:
+    if name in _RENAMED:
+        raise ValueError(f"this prompt template is called `{_RENAMED[name]}` (recipes/rewrite/prompts)")
+    return name
+
+
+Rewriting = Annotated[Template, BeforeValidator(_by_its_new_name)]
+
+
+class _Dealt(Part):
+    """Rows without splits of their own; they are dealt out to train, test and dev by the recipe's seed."""
+
     train_ratio: float = Field(0.95, gt=0, lt=1)
     """Share of the rows for training. Rows of the same question or context are on one side, so it is approximate."""
     dev_ratio: float = Field(0.0, ge=0, lt=1)
@@ -26,7 +36,7 @@ class _Files(Part):
     """Rows taken, drawn by seed after duplicates are gone. null: all."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "_Files":
+    def _whole(self) -> "_Dealt":
         if self.train_ratio + self.dev_ratio >= 1 - 1e-9:
             raise ValueError("`train_ratio` and `dev_ratio` leave nothing for the test split")
         return self
@@ -35,6 +45,16 @@ class _Files(Part):
         """Share of each split."""
         shares = {"train": self.train_ratio, "dev": self.dev_ratio, "test": 1 - self.train_ratio - self.dev_ratio}
         return {name: share for name, share in shares.items() if share}
+
+
+class _Located(Part):
+    path: Annotated[Path, SourceFiles(), AfterValidator(shipped.found)]
+    """A file of JSON lines, of one JSON array, Parquet or CSV; or a folder of which every *.jsonl is read, by name
+    (or else every *.parquet, *.json, *.csv)."""
+
+
+class _Files(_Dealt, _Located):
+    """Rows in files of the user's."""
 
 
 class Conversations(_Files):
@@ -58,14 +78,14 @@ class Conversations(_Files):
         return truth
 
 
-class _Questions(_Files):
+class Questions(_Files):
     """Questions whose answer a program can check."""
 
     on_conflict: Literal["drop", "keep"] = "drop"
     """Questions that come twice with different answers: none of them is taken, or all are. Counted either way."""
 
 
-class Choice(_Questions):
+class Choice(Questions):
     """Multiple choice: `question`; `choices` or `options` as a list or an object, or columns A, B, C, …; `answer` as
     letter, several letters, index or the option's text; perhaps `explanation` (or `analysis`) and `context`."""
 
@@ -75,14 +95,48 @@ class Choice(_Questions):
     perhaps system.txt."""
     first_index: Literal[0, 1] = 0
     """What an answer that is an index counts from."""
+    boxed: bool = False
+    """Whether SFT answers hold the letter in \\boxed{}, which the reward's `format_pieces` looks for."""
 
 
-class Numeric(_Questions):
+class Numeric(Questions):
     """Questions whose answer is a number: `question`, `answer`; perhaps `scale`, `unit`, `context`, `paragraphs`,
     `table` (rows of cells) and `explanation` (or `solution`). Rows whose answer is no single number are left out."""
 
     type: Literal["numeric"]
     prompts: str = "numeric_en"
+    """Folder of prompt templates: a shipped one by name (recipes/data/prompts), or a path of your own with user.txt and
+    perhaps system.txt."""
+
+
+class Answers(Questions):
+    """Questions with answers in words: `question`; `golden_answers`, `answers` or `answer`, a text or a list of which
+    each is right; perhaps `context` and `explanation`."""
+
+    type: Literal["answers"]
+    prompts: str = "search_en"
+    """Folder of prompt templates: a shipped one by name (recipes/data/prompts), or a path of your own with user.txt and
+    perhaps system.txt."""
+
+
+class Evidence(Questions):
+    """The same questions for a model that rewrites them: the rank of the first passage with an answer tells how good
+    that was."""
+
+    type: Literal["evidence"]
+    prompts: Rewriting = "general"
+    """Prompt template of `dr rewrite`: finance, medicine, literature, general (recipes/rewrite/prompts), or the path of
+    your own with user.txt and perhaps system.txt."""
+
+
+class Sql(Questions):
+    """Questions on databases: `question`, `sql` (or `query`), `db_id`; perhaps `schema`, `evidence`, `explanation`."""
+
+    type: Literal["sql"]
+    databases: Annotated[Path, AfterValidator(shipped.found)] | None = None
+    """SQLite databases that tables are read from: a folder with `<db_id>/<db_id>.sqlite` or `<db_id>.sqlite`, or one
+    file for all rows. null: each row has its `schema`."""
+    prompts: str = "sql_en"
     """Folder of prompt templates: a shipped one by name (recipes/data/prompts), or a path of your own with user.txt and
     perhaps system.txt."""
 
@@ -95,11 +149,52 @@ class Retrieval(Part):
     """Artifact with queries and judgements; its splits stay."""
     splits: tuple[str, ...] | None = None
     """Splits taken. null: all."""
-    prompts: str = "rewrite_finance_zh"
-    """Folder of prompt templates: a shipped one by name (recipes/data/prompts), or a path of your own with user.txt and
-    perhaps system.txt."""
+    prompts: Rewriting = "general"
+    """Prompt template of `dr rewrite`: finance, medicine, literature, general (recipes/rewrite/prompts), or the path of
+    your own with user.txt and perhaps system.txt."""
     max_samples: PositiveInt | None = None
     """Queries taken, drawn by seed. null: all."""
+
+
+class Written(Part):
+    """Rewrites that somebody wrote down."""
+
+    type: Literal["file"]
+    path: Annotated[Path, SourceFiles(), AfterValidator(shipped.found)]
+    """`query`, and either `response` (a whole answer, out of which the query is read) or `rewritten` and perhaps
+    `thoughts`; JSON lines, a JSON array, Parquet or CSV, or a folder of such files."""
+
+
+class Taught(Part):
+    """What a larger model rewrote."""
+
+    type: Literal["rewrite"]
+    rewrites: Annotated[Path, From("rewrite")]
+    """Artifact of `dr rewrite`, of training queries only; answers of which nothing could be used are left out."""
+
+
+class Earned(Part):
+    """The answers of a model itself that earned most."""
+
+    type: Literal["probe"]
+    probe: Annotated[Path, From("probe")]
+    """Artifact of `dr rl probe`."""
+    min_score: float | None = None
+    """Reward from which on an answer is taken. null: any."""
+    best: PositiveInt | None = 1
+    """Answers of each query, those that earned most; of equal ones the first. null: all."""
+
+
+class Rewrites(_Dealt):
+    """Queries with good rewrites, to imitate: fine-tuning before reinforcement learning. The answers are written in the
+    form that the reward asks for, whatever form they had."""
+
+    type: Literal["rewrites"]
+    of: Annotated[Written | Taught | Earned, Field(discriminator="type")]
+    """Where they come from."""
+    prompts: Rewriting = "general"
+    """Prompt template of `dr rewrite`: finance, medicine, literature, general (recipes/rewrite/prompts), or the path of
+    your own with user.txt and perhaps system.txt. Rows for RL must have the same."""
 
 
 class Agent(Part):
@@ -111,7 +206,9 @@ class Agent(Part):
     """Tools that the loop makes anew for each row, told its question and ground truth. Empty: none needs that."""
 
 
-Source = Annotated[Conversations | Choice | Numeric | Retrieval, Field(discriminator="type")]
+Source = Annotated[
+    Conversations | Choice | Numeric | Answers | Evidence | Sql | Retrieval | Rewrites, Field(discriminator="type")
+]
 
 
 class Recipe(ArtifactRecipe):
@@ -140,8 +237,10 @@ class Recipe(ArtifactRecipe):
 
     @model_validator(mode="after")
     def _targets_the_source_can_give(self) -> "Recipe":
-        if isinstance(self.source, Retrieval) and "sft" in self.targets:
-            raise ValueError("judged queries hold no answer to imitate: `targets` can only be [rl]")
+        if isinstance(self.source, Retrieval | Evidence) and "sft" in self.targets:
+            raise ValueError("queries to be rewritten hold no rewrite to imitate: `targets` can only be [rl]")
+        if isinstance(self.source, Rewrites) and "rl" in self.targets:
+            raise ValueError("rewrites hold no ground truth: `targets` can only be [sft]; judged queries give RL rows")
         if isinstance(self.source, Conversations) and "rl" in self.targets and self.source.truth is None:
             raise ValueError(
                 "RL rows of conversations need `source.truth`: where the ground truth stands in the answer"
@@ -154,8 +253,10 @@ class Recipe(ArtifactRecipe):
         """Where the prompt templates lie; None for conversations, which bring their own words."""
         if isinstance(self.source, Conversations):
             return None
+        if isinstance(self.source, Evidence | Retrieval | Rewrites):
+            return prompts_at(self.source.prompts)
         named = shipped.folder() / "data" / "prompts" / self.source.prompts
-        return named if named.is_dir() and "/" not in self.source.prompts else Path(self.source.prompts)
+        return named if named.is_dir() and "/" not in self.source.prompts else shipped.found(Path(self.source.prompts))
 
     def source_files(self) -> dict[str, Path]:
         """The user's files; prompt templates and a tokenizer's folder count as such, for both may be edited."""

@@ -13,7 +13,11 @@ ABILITIES = {
     "conversations": "question_answering",
     "choice": "multiple_choice",
     "numeric": "numeric_qa",
+    "answers": "question_answering",
+    "evidence": "query_rewriting",
+    "sql": "text_to_sql",
     "retrieval": "query_rewriting",
+    "rewrites": "query_rewriting",
 }
 """Type of source -> `ability` of RL rows."""
 

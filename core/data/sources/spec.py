@@ -257,6 +257,11 @@ class Sample(Part):
         """Where it lies in this installation."""
         return shipped.folder() / "sample" / self.name
 
+    def file(self, name: str) -> Path:
+        """Its file of JSON lines of this name, packed or not."""
+        packed = self.folder() / f"{name}.jsonl.gz"
+        return packed if packed.exists() else self.folder() / f"{name}.jsonl"
+
 
 SourceSpec = Annotated[
     Jsonl

@@ -18,6 +18,7 @@ from core.errors import DrError
 from core.progress import Bar
 from core.retrieval.checkpoints import cost, found
 from core.tracking import Tracker
+from core.tuning.watch.series import falls
 
 NAMES = {
     "loss": "train/loss",
@@ -101,7 +102,7 @@ class Watch(TrainerCallback):
 
     def _tell_flat(self, state: TrainerState) -> None:
         losses = [row["loss"] for row in state.log_history if "loss" in row]
-        if not advice.falls(losses):
+        if not falls(losses):
             quarter = len(losses) // 4
             first, last = sum(losses[:quarter]) / quarter, sum(losses[-quarter:]) / quarter
             self.warnings.append(

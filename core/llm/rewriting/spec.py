@@ -26,7 +26,7 @@ class RewriterLlm(Llm):
 def prompts_at(name: str) -> Path:
     """Where the template of this name lies: a shipped one, else a folder or a file of the user's own."""
     home = _shipped() / name
-    return home if re.fullmatch(r"\w+", name) and home.is_dir() else Path(name)
+    return home if re.fullmatch(r"\w+", name) and home.is_dir() else shipped.found(Path(name))
 
 
 def domains() -> list[str]:
@@ -44,12 +44,16 @@ def _known(name: str) -> str:
     return name
 
 
+Template = Annotated[str, AfterValidator(_known)]
+"""Name of a shipped prompt template for rewriting, or the path of one's own."""
+
+
 class Rewriter(Part):
     """A language model, and the template it is asked with."""
 
     llm: RewriterLlm
     """The model that rewrites."""
-    prompts: Annotated[str, AfterValidator(_known)] = "general"
+    prompts: Template = "general"
     """Prompt template by its domain (finance, medicine, literature, general), or the path of your own: a folder with
     user.txt and perhaps system.txt, or one file. `$query` is where the query goes. A head between two lines of `---`
     may say `language`, `boolean` (whether it writes AND, OR, NOT) and `prefill` (whether it begins the answer)."""

@@ -22,15 +22,12 @@ from core.formats import prompts
 from core.formats.messages import ASSISTANT
 from core.formats.prompts import Prompts
 from core.llm.chat import Message, Request
-from core.llm.rewriting.spec import prompts_at
+from core.llm.rewriting.spec import domains, prompts_at
 from core.recipe import Part
 from core.text import answer
 
 NAMES = ("query",)
 """Placeholders of a template."""
-
-PARSES_OPERATORS: frozenset[str] = frozenset()
-"""Ways of ours to answer that take AND, OR and NOT for operators: to bm25 and dense they are words like others."""
 
 
 class Head(Part):
@@ -88,18 +85,25 @@ def load(name: str) -> Template:
     return Template(name, found, head)
 
 
-def refuse_operators(facts: dict[str, Any], methods: Sequence[str], where: str) -> None:
-    """Stop where rewritten queries hold Boolean operators and one of `methods` takes them for words.
+def writes_operators(digest: str) -> bool:
+    """Whether one of the shipped templates, of which only the digest is known, writes AND, OR and NOT."""
+    found = (load(name) for name in domains())
+    return any(each.head.boolean for each in found if each.prompts.digest == digest)
+
+
+def refuse_operators(facts: dict[str, Any], deaf: Sequence[str], where: str) -> None:
+    """Stop where rewritten queries hold Boolean operators and somebody takes them for words: `deaf` names who.
+
+    All ways of an index of ours do; an engine of others says so itself (`core.remote.spec`).
 
     Raises:
         ContractError: so it is.
     """
-    deaf = [method for method in methods if method not in PARSES_OPERATORS]
     if facts["boolean"] and deaf:
         raise ContractError(
             f"the prompt template `{facts['name']}` writes Boolean operators, and {' or '.join(deaf)} takes them for "
             "words",
             where=where,
             hint="rewrite with a template without them, such as `prompts: general`, or search with an engine that "
-            "parses AND, OR and NOT",
+            "parses AND, OR and NOT (`engine: {type: pubmed}`, or another with `boolean: true`)",
         )

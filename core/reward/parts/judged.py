@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
 
+from core.remote.faults import ServiceFailed
 from core.reward import truth
-from core.reward.faults import ServiceFailed
 from core.reward.sample import Judged, Reading, Value
 from core.reward.services.judge import Judge
 

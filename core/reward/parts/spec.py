@@ -307,7 +307,7 @@ class SqlExecution(Weighted):
     """Whether the query gives the rows of the true one, on a SQLite database that nothing can change."""
 
     type: Literal["sql_execution"]
-    databases: Path
+    databases: Annotated[Path, AfterValidator(shipped.found)]
     """Folder of the databases: `<db_id>/<db_id>.sqlite` or `<db_id>.sqlite`; or the one file for all rows."""
     match: FiniteFloat = 1.0
     """Value of the same rows; their order counts where the true query sorts them."""

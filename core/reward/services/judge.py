@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Missing
-from core.reward.faults import ServiceFailed, Unreadable
-from core.reward.services.client import Client, Patience
+from core.remote.client import Client, Patience
+from core.remote.faults import ServiceFailed, Unreadable
 
 ONLY_A_NUMBER = "Answer with one number from {lowest:g} to {highest:g} and nothing else."
 """Said after an answer that was none: at temperature 0 the same question gives the same prose."""

@@ -1,14 +1,13 @@
 """Asking a retrieval server: `POST /retrieve` of `dr serve`, and of every server that speaks Search-R1's protocol."""
 
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from core.reward.faults import ServiceRefused, Unreadable
-from core.reward.services.client import Client, Patience
+from core.remote.client import Client, Patience
+from core.remote.faults import ServiceRefused, Unreadable
+from core.remote.memory import Memory
 
 CONCURRENCY = 4
 """Requests under way at most, where one does not hold the whole batch."""
@@ -33,8 +32,7 @@ class Retriever:
             config["timeout_seconds"], config["retries"], config["give_up_seconds"], config["requests_per_minute"]
         )
         self.client = Client("retriever", config["url"], patience, key_env=tuple(config["token_env"]))
-        self._known: OrderedDict[tuple[str, int, bool], list[Hit]] = OrderedDict()
-        self._kept, self._lock = 0, threading.Lock()
+        self._known = Memory[tuple[str, int, bool], list[Hit]](config["remembered_hits"])
 
     def search(self, queries: Sequence[str], k: int, *, texts: bool = False) -> list[list[Hit]]:
         """The first `k` documents for each query; nothing for one that is blank or longer than any query is.
@@ -45,7 +43,7 @@ class Retriever:
         """
         limit = self._config["query_max_characters"]
         asked = [query if query.strip() and len(query) <= limit else "" for query in queries]
-        found = {query: hits for query in asked if (hits := self._remembered((query, k, texts))) is not None}
+        found = {query: hits for query in asked if (hits := self._known.get((query, k, texts))) is not None}
         found[""] = []
         missing = [query for query in dict.fromkeys(asked) if query not in found]
         requests = list(self._requests(missing, k))
@@ -57,7 +55,7 @@ class Retriever:
         for request, answer in zip(requests, answers, strict=True):
             for query, hits in zip(request, answer, strict=True):
                 found[query] = hits
-                self._remember((query, k, texts), hits)
+                self._known.put((query, k, texts), hits, len(hits) + 1)
         return [found[query] for query in asked]
 
     def _requests(self, queries: Sequence[str], k: int) -> Iterator[list[str]]:
@@ -107,19 +105,3 @@ class Retriever:
         return ServiceRefused(
             f"the retriever's answer is of another protocol: {what}", where=self.client.url, hint=hint
         )
-
-    def _remembered(self, key: tuple[str, int, bool]) -> list[Hit] | None:
-        with self._lock:
-            hits = self._known.get(key)
-            if hits is not None:
-                self._known.move_to_end(key)
-            return hits
-
-    def _remember(self, key: tuple[str, int, bool], hits: list[Hit]) -> None:
-        with self._lock:
-            if key not in self._known:
-                self._known[key] = hits
-                self._kept += len(hits) + 1
-            while self._kept > self._config["remembered_hits"] and self._known:
-                _, dropped = self._known.popitem(last=False)
-                self._kept -= len(dropped) + 1

@@ -3,14 +3,15 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from core.errors import ContractError, DataError, UsageError
+from core import artifact
+from core.errors import DataError, UsageError
 from core.formats import arrow, beir
 from core.llm.chat import Message
 from core.llm.rewriting import template as templates
 from core.reward import trials
 from core.reward.sample import Sample
-from core.reward.scorer import Scorer
 from core.rl.probe.recipe import OfCorpus, OfRows, Recipe
 
 RL = "rl"
@@ -53,17 +54,12 @@ def read(recipe: Recipe) -> Questions:
     return Questions([found[number] for number in drawn], len(found))
 
 
-def check(scorer: Scorer, questions: Sequence[Question]) -> None:
-    """Ask nobody when a ground truth is of no use.
-
-    Raises:
-        ContractError: some are empty or do not fit the reward; names the share and the first.
-    """
-    if faults := scorer.check([question.sample for question in questions]):
-        share = (
-            f"{len(faults):,} of {len(questions):,} ground truths ({len(faults) / len(questions):.1%}) cannot be used"
-        )
-        raise ContractError(f"{share}; the first: {faults[0].what}", where=faults[0].where, hint=faults[0].hint)
+def prompts(source: OfRows | OfCorpus) -> dict[str, Any] | None:
+    """Name and digest of the template that the queries are asked with; None: nobody knows."""
+    if isinstance(source, OfCorpus):
+        return templates.load(source.prompts).facts()
+    facts: dict[str, Any] | None = artifact.read(source.rows, ("rows",))["stats"].get("prompts")
+    return facts
 
 
 def _of_rows(source: OfRows) -> list[Question]:

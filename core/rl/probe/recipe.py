@@ -8,9 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from core.llm.rewriting.spec import RewriterLlm, prompts_at
 from core.recipe import CORPUS, ArtifactRecipe, From, Part
 from core.reward.parts.spec import Python
-from core.reward.spec import Reward
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from core.rl.spec import Rewarded, Share
 
 
 class OfRows(Part):
@@ -60,7 +58,7 @@ class Bounds(Part):
     """Share of groups whose rewards are all the same; above it most of a step teaches nothing."""
 
 
-class Recipe(ArtifactRecipe):
+class Recipe(Rewarded, ArtifactRecipe):
     """Look before a training: what a model earns now, how much there is to win, and at what price."""
 
     resumes = True
@@ -73,12 +71,6 @@ class Recipe(ArtifactRecipe):
     """Answers to each query."""
     llm: RewriterLlm
     """The model as it is before the training, or one like it; sampled as the training will."""
-    reward: Reward
-    """The reward of the training."""
-    index: Annotated[Path | None, From("index")] = None
-    """Artifact of `dr index build`, served for the length of the probe. null: `reward.retriever.url` is asked."""
-    most_missing_ids: Share = 0.0
-    """Share of the ground truth's documents that the index may lack; with more nothing is begun."""
     highest_reward: float | None = None
     """Highest reward that there is. null: worked out from the parts, where none is a function of your own."""
     training: Training = Training()
@@ -92,8 +84,8 @@ class Recipe(ArtifactRecipe):
             raise ValueError(
                 "`llm.temperature` is 0: all answers to a query would be the same, and no group has variance"
             )
-        if self.index is not None and not self.reward.searches:
-            raise ValueError("`index` is given, and no part of the reward searches")
+        if (self.index or self.engine) and not self.reward.searches:
+            raise ValueError("there is something to search, and no part of the reward searches")
         return self
 
     @property

@@ -16,7 +16,8 @@ from core.llm.journal import Spent
 from core.llm.usage import Usage, cost
 from core.reward.plain import plain
 from core.reward.scorer import Scorer
-from core.rl.probe import asking, extent, judgement, questions, rollouts, searching, training
+from core.rl import searching, truths
+from core.rl.probe import asking, extent, judgement, questions, rollouts, training
 from core.rl.probe.measure import measured
 from core.rl.probe.questions import Questions
 from core.rl.probe.recipe import Recipe
@@ -48,14 +49,16 @@ def run(recipe: Recipe, work: Work) -> None:
     """Fill `work` with the rollouts and what they show; goes on where a stopped run was.
 
     Raises:
-        ContractError: ground truths are empty, or the index lacks their documents; nobody was asked.
+        ContractError: ground truths are empty, the index lacks their documents, or it takes operators for words; nobody
+            was asked.
         Missing: the model, the search or a judge is not there; what was answered is kept, no score is made of it.
         BudgetReached: a cap is met; likewise.
     """
     found, spending = questions.read(recipe), _Spending()
+    searching.check_operators(recipe, questions.prompts(recipe.queries))
     samples = [question.sample for question in found.asked]
     with Scorer(plain(recipe.reward)) as scorer:
-        questions.check(scorer, found.asked)
+        truths.check(scorer, samples)
     ids = searching.check_ids(recipe, samples)
     asking.take_over(recipe.out, work.logs)
     with searching.serving(recipe, work.logs) as (reward, beat), Scorer(plain(reward)) as scorer:

@@ -158,7 +158,9 @@ def test_both_targets_share_their_splits_and_every_file_passes_the_check(tmp_pat
 
 def test_judged_queries_become_rows_whose_truth_is_relevant_ids_with_grades(tmp_path):
     agent = {"name": "tool_agent", "tools": ["search"]}
-    out, stats = made(tmp_path, {"type": "retrieval", "data": judged(tmp_path)}, targets=["rl"], agent=agent)
+    out, stats = made(
+        tmp_path, {"type": "retrieval", "data": judged(tmp_path), "prompts": "finance"}, targets=["rl"], agent=agent
+    )
     (train,), (test,) = table(out / "rl" / "train.parquet"), table(out / "rl" / "test.parquet")
     assert json.loads(train["reward_model"]["ground_truth"]) == {"00": 2, "01": 1}
     assert json.loads(test["reward_model"]["ground_truth"]) == {"02": 1}
@@ -390,13 +392,15 @@ def test_a_template_that_does_not_fit_is_refused(tmp_path, user, told):
     "folder", sorted(Path(__file__).parents[3].glob("recipes/data/prompts/*")), ids=lambda p: p.name
 )
 def test_every_shipped_prompt_fits_the_source_it_is_for(folder):
-    from core.data.rows import choice, numeric, retrieval
+    from core.data.rows import answered, choice, numeric, sql
     from core.formats import prompts
 
     fits = {
         "choice": (choice.NAMES, choice.MORE_NAMES),
+        "process": (choice.NAMES, choice.MORE_NAMES),
         "numeric": (numeric.NAMES, numeric.MORE_NAMES),
-        "rewrite": (retrieval.NAMES, ()),
+        "search": (answered.NAMES, answered.MORE_NAMES),
+        "sql": (sql.NAMES, sql.MORE_NAMES),
     }
     needed, optional = fits[folder.name.partition("_")[0]]
     found = prompts.read(folder, needed=needed, optional=optional)
@@ -410,7 +414,7 @@ def test_every_shipped_prompt_fits_the_source_it_is_for(folder):
 @pytest.mark.parametrize(
     ("source", "more", "told"),
     [
-        ({"type": "retrieval", "data": "d"}, {"targets": ["sft", "rl"]}, "no answer to imitate"),
+        ({"type": "retrieval", "data": "d"}, {"targets": ["sft", "rl"]}, "no rewrite to imitate"),
         ({"type": "conversations", "path": "p"}, {"targets": ["rl"]}, "need `source.truth`"),
         ({"type": "conversations", "path": "p", "truth": "("}, {"targets": ["rl"]}, "no regular expression"),
         ({"type": "conversations", "path": "p", "truth": "a"}, {"targets": ["rl"]}, "it has 0 groups"),

@@ -8,8 +8,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 from pydantic import ValidationError
 from scipy.stats import permutation_test
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import artifact
 from core.errors import ContractError, GateFailed
@@ -201,9 +203,103 @@ def test_rewrites_that_find_nothing_at_all_lose_every_query_and_stop_nothing(wor
     assert (stats["measures"]["recall@1"], stats["missing"]) == (0, 16)
 
 
+@pytest.fixture(scope="module")
+def learned(tiny_qwen3, tmp_path_factory):
+    """A tiny model that knows by heart what each query of the world means, and the template that it knows it by."""
+    home = tmp_path_factory.mktemp("learned")
+    (home / "prompt.txt").write_text("$query")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_qwen3)
+    model = AutoModelForCausalLM.from_pretrained(tiny_qwen3, dtype=torch.float32)
+    head, middle = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+    asked = [tokenizer(f"{head}{query.text}{middle}")["input_ids"] for query in QUERIES]
+    said = [tokenizer(f'{{"query": "{NAMES[n]}"}}<|im_end|>')["input_ids"] for n in NUMBERS]
+    longest = max(map(len, map(list.__add__, asked, said)))
+    ids = torch.tensor(
+        [one + other + [0] * (longest - len(one + other)) for one, other in zip(asked, said, strict=True)]
+    )
+    labels = ids.clone()
+    for row, (one, other) in enumerate(zip(asked, said, strict=True)):
+        labels[row, : len(one)] = labels[row, len(one + other) :] = -100
+    optimiser = torch.optim.AdamW(model.parameters(), 4e-3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a model is slower with more
+    for _ in range(400):
+        loss = model(ids, labels=labels).loss
+        if loss < 0.02:
+            break
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    torch.set_num_threads(threads)
+    assert loss < 0.02
+    model.save_pretrained(home / "model")
+    tokenizer.save_pretrained(home / "model")
+    return home
+
+
+def test_a_rewriter_of_the_recipe_rewrites_the_queries_itself_and_the_three_ways_are_compared(world, learned, tmp_path):
+    llm = {"server": {"type": "local", "model": str(learned / "model")}, "temperature": 0, "max_tokens": 32}
+    rewriter = {"llm": llm, "prompts": str(learned / "prompt.txt")}
+    measures = ["recall@10", "ndcg@10", "mrr"]
+    asked = recipe(world, "e", None, rewriter=rewriter, fuse="rrf", measures=measures)
+    (tmp_path / "e.yaml").write_text(asked.model_dump_json())
+    out, err = dr(tmp_path, "eval", "e.yaml")
+    stats = artifact.read(tmp_path / "e")["stats"]["rewrites"]
+    rows = [json.loads(line) for line in (tmp_path / "e/rewrites.jsonl").read_text().splitlines()]
+    assert [row["rewritten"] for row in rows] == [NAMES[n] for n in NUMBERS]
+    # eight of sixteen queries held the name, all rewritten ones do: 0.5 -> 1, eight wins
+    means = {way: scores["recall@10"] for way, scores in stats["scores"].items()}
+    assert means == {"original": 0.5, "rewritten": 1.0, "fused": 1.0}
+    assert stats["scores"]["original"].keys() == {"recall@10", "ndcg@10", "mrr@10"}
+    assert stats["contrasts"]["rewritten"]["recall@10"]["wins"] == 8
+    assert "verdict on rewritten" in out
+    assert "verdict on fused" in out
+    assert "16 of 16 rewrites differ from their query" in out
+    assert "Traceback" not in err
+
+
+def test_a_rewriter_scores_as_the_artifact_of_the_same_answers(world, tmp_path, llm_server):
+    said = {f"slang{n:02}": answer(NAMES[n]) for n in NUMBERS}
+    (tmp_path / "script.json").write_text(json.dumps(said))
+    with llm_server(script=tmp_path / "script.json") as server:
+        rewriter = {"llm": {"server": {"type": "openai", "model": "m", "base_url": server.url}}}
+        found = evaluate(world, tmp_path / "e", None, rewriter=rewriter)
+    other = evaluate(world, tmp_path / "other", "right")
+    for name in ("scores", "contrasts", "changed", "fallbacks", "prompts"):
+        assert found["rewrites"][name] == other["rewrites"][name]
+    assert (tmp_path / "e/run.trec").read_bytes() == (tmp_path / "other/run.trec").read_bytes()
+
+
+def test_a_stopped_rewriter_goes_on_with_the_answers_that_it_has(world, tmp_path, llm_server):
+    fields = {"rewriter": {"llm": {"server": {"type": "openai", "model": "m"}, "retries": 0, "concurrency": 1}}}
+    said = {f"slang{n:02}": answer(NAMES[n]) for n in NUMBERS}
+    (tmp_path / "script.json").write_text(json.dumps(said | {"slang09": {"message": {"content": None}}}))
+
+    def run(server, status):
+        fields["rewriter"]["llm"]["server"]["base_url"] = server.url
+        (tmp_path / "e.yaml").write_text(recipe(world, "e", None, **fields).model_dump_json())
+        return dr(tmp_path, "eval", "e.yaml", status=status)
+
+    with llm_server(script=tmp_path / "script.json") as server:
+        run(server, 3)
+    (tmp_path / "script.json").write_text(json.dumps(said))
+    with llm_server(script=tmp_path / "script.json") as server:
+        run(server, 0)
+        assert 0 < len(server.tries()) < len(QUERIES)
+
+
+def test_operators_of_a_rewriter_are_refused_before_the_model_is_asked(world, tmp_path, llm_server):
+    with llm_server() as server:
+        llm = {"server": {"type": "openai", "model": "m", "base_url": server.url}}
+        with pytest.raises(ContractError, match="writes Boolean operators"):
+            evaluate(world, tmp_path / "e", None, rewriter={"llm": llm, "prompts": "literature"})
+        assert server.tries() == []
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
+        ({"rewrites": "right", "rewriter": {"llm": {"server": {"type": "openai"}}}}, "are both given"),
         ({"rewrites": "right", "system": {"type": "run", "path": "x"}}, "must be of type `index`"),
         ({"fuse": "rrf"}, "there are no `rewrites`"),
         ({"rewrites": "right", "fuse": "sum"}, "rrf"),

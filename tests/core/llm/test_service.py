@@ -105,6 +105,46 @@ def test_transformers_serve_is_started_by_its_module():
     )
 
 
+def artifact(folder):
+    """What `dr sft train` leaves, as far as serving looks at it."""
+    (folder / "model").mkdir(parents=True)
+    (folder / "model/config.json").write_text("{}")
+    (folder / "manifest.json").write_text("{}")
+    return folder
+
+
+def test_the_engine_of_our_own_is_a_module_of_this_interpreter(tmp_path):
+    model = artifact(tmp_path / "rl")
+    wanted = spec(type="local", model=str(model), max_model_len=99)
+    assert wanted.port == 0
+    argv = command(wanted, installed(wanted), 9, fast_bfloat16=False).argv
+    assert argv == (
+        *(sys.executable, "-m", "core.llm.local", "--model", f"{model}/model", "--served-model-name", str(model)),
+        *("--host", "127.0.0.1", "--port", "9", "--dtype", "auto", "--max-model-len", "99"),
+    )
+    assert command(spec(engine="local", model=str(model), max_model_len=99), installed(wanted), 9,
+                   fast_bfloat16=False).argv == argv  # fmt: skip
+
+
+def test_vllm_serves_an_artifact_under_the_name_that_the_recipe_has_for_it(tmp_path):
+    model = artifact(tmp_path / "rl")
+    argv = command(spec(model=str(model)), ON_GPU, 8000, fast_bfloat16=False).argv
+    assert argv[3:7] == ("--model", f"{model}/model", "--served-model-name", str(model))
+
+
+def test_transformers_serve_wants_an_artifacts_folder_by_its_own_name(tmp_path):
+    model = artifact(tmp_path / "rl")
+    with pytest.raises(UsageError, match="only under the name of the model's folder") as caught:
+        command(spec(engine="transformers", model=str(model)), Engine("transformers", "5"), 9, fast_bfloat16=True)
+    assert caught.value.hint == f"model: {model}/model, or `engine: local`"
+
+
+@pytest.mark.parametrize("field", [{"adapters": {"a": "b"}}, {"tensor_parallel_size": 2}])
+def test_what_our_own_engine_cannot_do_is_refused(field):
+    with pytest.raises(ValidationError, match=f"`engine: local` knows no `{next(iter(field))}`"):
+        spec(engine="local", **field)
+
+
 def adapter(folder, rank):
     folder.mkdir()
     (folder / "adapter_config.json").write_text(json.dumps({"r": rank}))

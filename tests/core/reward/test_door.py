@@ -8,8 +8,9 @@ import time
 import pytest
 
 from core.errors import ContractError, UsageError
+from core.remote.faults import ServiceFailed
 from core.reward.door import compute_score, compute_score_async
-from core.reward.faults import BadTruth, ServiceFailed
+from core.reward.faults import BadTruth
 from core.reward.plain import write
 from core.reward.spec import Reward
 

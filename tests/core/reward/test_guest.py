@@ -12,7 +12,16 @@ from core.reward.spec import Reward
 ROOT = Path(__file__).parents[3]
 OURS = {"spec", "recipe", "plain", "trials", "decoding"}
 """Modules that stay with us; see `core/reward/__init__.py`."""
-ALLOWED = ("core.reward", "core.measure", "core.errors", "core.retry", "core.text.normal", "core.text.answer")
+ALLOWED = (
+    "core.reward",
+    "core.remote.client",
+    "core.remote.faults",
+    "core.remote.memory",
+    "core.measure",
+    "core.errors",
+    "core.retry",
+)
+ALLOWED += ("core.text.normal", "core.text.answer")
 
 # Every module of the guest, then a score by rule; prints what of it is not in the standard library.
 CODE = """

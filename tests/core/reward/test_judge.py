@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from core.reward.faults import ServiceFailed
+from core.remote.faults import ServiceFailed
 from core.reward.sample import Sample
 from core.reward.services.judge import grade
 

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from core.errors import UsageError
-from core.reward.faults import ServiceFailed, ServiceRefused
+from core.remote.faults import ServiceFailed, ServiceRefused
+from core.remote.pace import Pace, pause
 from core.reward.sample import Sample
-from core.reward.services.pace import Pace, pause
 
 RECALL = {"type": "recall", "k": 10}
 GOOD = '<answer>{"query": "d1 d2"}</answer>'

@@ -10,8 +10,9 @@ import pytest
 from core import artifact
 from core.errors import DataError
 from core.formats import beir, prompts
+from core.llm.rewriting import files
 from core.recipe import ArtifactRecipe
-from core.rewrite import estimate, questions, run
+from core.rewrite import estimate, questions
 from core.rewrite.recipe import OfCorpus, OfFile, Recipe
 from core.types import Query
 
@@ -183,6 +184,6 @@ def test_the_shipped_tiny_recipe_runs_on_the_shipped_sample(tmp_path, root, llm_
         command = [*say, "rewrite", "rewrite/tiny", f"llm.server.base_url={server.url}"]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = rows(tmp_path / "artifacts/tiny/rewrite" / run.REWRITES)
+    found = rows(tmp_path / "artifacts/tiny/rewrite" / files.REWRITES)
     assert len(found) == artifact.read(tmp_path / "artifacts/tiny/rewrite")["stats"]["queries"] > 50
     assert {row["rewritten"] for row in found} == {"净值"}

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from core import worker
 from core.embed.fit import launch, run
 from core.embed.rows.read import read
 from core.errors import DrError, Missing
@@ -51,7 +52,7 @@ def test_one_process_is_enough_where_there_is_no_gpu(recipe_for):
 
 
 def test_an_error_keeps_its_sentence_and_exit_code():
-    error = launch.told(launch.written(Missing("no GPU", where="here", hint="there")))
+    error = worker.told(worker.written(Missing("no GPU", where="here", hint="there")))
     assert (error.exit_code, error.render()) == (3, Missing("no GPU", where="here", hint="there").render())
 
 
@@ -77,7 +78,7 @@ def test_two_processes_train_as_one_with_a_batch_twice_as_large(two, recipe_for,
     # Sums in another order round differently, so two documents of one score may change places: 0.37 / 20 queries.
     assert losses(metrics(two), "eval/ndcg@10") == pytest.approx(losses(metrics(one), "eval/ndcg@10"), abs=0.05)
     assert losses(metrics(two))[6] < losses(metrics(two))[1]
-    assert not (two / launch.FOLDER).exists()
+    assert not (two / worker.FOLDER).exists()
 
 
 @pytest.mark.slow

@@ -13,7 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 import torch
 
-from core.embed.fit import launch, run, worker
+from core import worker
+from core.embed.fit import launch, run
+from core.embed.fit.worker import train
 from core.embed.rows.read import read
 from core.retrieval.checkpoints import found
 
@@ -38,7 +40,7 @@ class Child:
         if largest_file:
             self._pool.submit(signal.signal, signal.SIGXFSZ, signal.SIG_DFL).result()
             self._pool.submit(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, largest_file)).result()
-        self._training = self._pool.submit(worker.main, folder)
+        self._training = self._pool.submit(worker.main, train, folder)
 
     def wait_for(self, happened):
         deadline = time.monotonic() + 120
@@ -61,9 +63,9 @@ def started(children, recipe_for):
     running = []
 
     def start(folder, largest_file=None, **changes):
-        place = folder / launch.FOLDER
+        place = folder / worker.FOLDER
         place.mkdir(parents=True, exist_ok=True)
-        (place / launch.RECIPE).write_text(recipe_for(**changes).model_dump_json())
+        (place / worker.GIVEN).write_text(recipe_for(**changes).model_dump_json())
         running.append(Child(children, folder, largest_file))
         return running[-1]
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from core import progress
-from core.embed.fit import advice, run
+from core.embed.fit import run
 from core.embed.fit.checkpoints import choose
 from core.errors import DrError
 from core.retrieval.checkpoints import found
@@ -127,19 +127,6 @@ def test_a_loss_that_does_not_fall_is_told_with_remedies(fitted, tmp_path):
     assert "  learning_rate=3e-09 " in warning
     assert "  epochs=4 " in warning
     assert "look at the data" in warning
-
-
-@pytest.mark.parametrize(
-    ("losses", "falls"),
-    [
-        ([3.0, 3.1, 2.9, *[2.5] * 6, 2.0, 2.1, 1.9], True),
-        ([3.0, 3.1, 2.9, *[2.5] * 6, 3.0, 3.1, 2.9], False),
-        ([3.0, 3.1, 2.9, *[2.5] * 6, 2.99, 3.09, 2.89], False),  # 0.01 lower, standard error 0.08
-        ([3.0, 9.0], True),  # too few to tell
-    ],
-)
-def test_a_loss_falls_when_it_is_lower_by_more_than_its_noise(losses, falls):
-    assert advice.falls(losses) == falls
 
 
 def test_a_disagreement_about_the_best_is_told_with_the_line_that_takes_the_other(tmp_path, caplog):

@@ -1,0 +1,7 @@
+"""What supervised fine-tuning and reinforcement learning of language models share: models, rows, trainers.
+
+spec        how a recipe names a model, its rows, its trainer and its checkpoints
+rows/       the rows of a run, mixed by weight, as both trainers read them
+models/     the model of a run: pretrained or made from nothing, adapters, chat template, prompts' digest
+verl/       verl's interpreter, its command line, its CPU plug-in
+"""

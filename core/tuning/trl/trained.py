@@ -1,0 +1,43 @@
+"""What the recipes of both trainings say, as far as TRL is concerned."""
+
+from typing import Protocol
+
+from core.tracking.spec import Tracking
+from core.tuning.spec import Checkpoints, Model, Schedule, Trainer, Trl
+
+
+class Trained(Protocol):
+    """A recipe of `dr sft train` or `dr rl train`."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def model(self) -> Model: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def max_grad_norm(self) -> float: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
+    @property
+    def trainer(self) -> Trainer: ...
+    @property
+    def log_every(self) -> int: ...
+    @property
+    def tracking(self) -> Tracking: ...
+
+
+def trl_of(recipe: Trained) -> Trl:
+    """How TRL shall compute."""
+    assert isinstance(recipe.trainer, Trl)  # noqa: S101 - a recipe for verl does not come here
+    return recipe.trainer
