@@ -19,7 +19,8 @@ def find(path: Path) -> Path:
     if named.is_file():
         return named
     if path.is_dir():
-        raise RecipeError("a recipe is a file, this is a folder", where=str(path))
+        hint = "first a recipe (`dr recipe ls`), then the folder as one of its fields, such as `checkpoint=FOLDER`"
+        raise RecipeError("a recipe is a file, this is a folder", where=str(path), hint=hint)
     raise RecipeError("there is no such recipe", where=str(path), hint="`dr recipe ls` lists the shipped ones")
 
 

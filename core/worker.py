@@ -47,7 +47,7 @@ def run(
     except ProcessFailed:
         if (place / ERROR).exists():
             raise told(json.loads((place / ERROR).read_text(encoding="utf-8"))) from None
-        what = "a process of the training ended without a word of its own; its last words stand in the log"
+        what = f"a process of the training ended without a word of its own; the log ends with: {_last(log)}"
         raise ProcessFailed(what, where=str(log)) from None
     shutil.rmtree(place)
 
@@ -63,6 +63,11 @@ def main(work: Callable[[dict[str, Any], Path], None], folder: Path) -> int:
             json.dump(written(error), file)
         return error.exit_code
     return 0
+
+
+def _last(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "nothing")[-300:]
 
 
 def written(error: DrError) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What many tests share: the checkout, the real collections, a small model."""
 
 import contextlib
+import fcntl
 import json
 import os
 import string
@@ -19,6 +20,16 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # An example that takes 0.2 s on a busy machine is no failure.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several of us share the processors: threads that wait for each other spinning would take them all.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items):
+    """The long ones first, so that all workers end at about the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
@@ -191,9 +202,12 @@ def environment():
         home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "cli.main", "env", "create", name, "--at", str(home / name)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if "other pins" in made.stderr:  # an earlier commit's
-            made = subprocess.run([*command, "--force"], env=environment, capture_output=True, text=True, check=False)
+        with (home / f"{name}.lock").open("w") as lock:  # one of the workers makes it, the others wait
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if "other pins" in made.stderr:  # an earlier commit's
+                command.append("--force")
+                made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 

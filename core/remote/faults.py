@@ -13,7 +13,9 @@ class ServiceFailed(Missing):
         """Whether nobody else got an answer in that time either: the service is gone, not one question unlucky."""
         times = "once" if tried == 1 else f"{tried} times in {seconds:.1f} s"
         what = f"the {service} gave no usable answer, asked {times}: {last}"
-        hint = "no score was made of it, and no empty result; is the service running, and at this address?"
+        hint = (
+            "no score was made of it, and no empty result; is the service running, at this address, and made for this?"
+        )
         super().__init__(what, where=url, hint=hint)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
 """The search that the reward asks, a running server or one of our own; and whether the index has the documents."""
 
 import contextlib
+import http.client
 import json
 import logging
 import os
@@ -165,7 +166,7 @@ def _index_of(retriever: Retriever) -> Path | None:
         with _DIRECT.open(asked, timeout=retriever.timeout_seconds) as reply:
             told = json.load(reply)["index"]
         path, documents = Path(told["path"]), int(told["documents"])
-    except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError, KeyError, TypeError):
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None  # another protocol; one that is not there is told when it is asked
     there = (path / "documents" / "ids.txt").is_file()
     return path if there and len(DocumentStore(path / "documents")) == documents else None

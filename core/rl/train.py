@@ -17,12 +17,11 @@ from core.rl.job import Job
 from core.rl.recipe import Recipe
 from core.rl.trl import launch
 from core.tuning.models import start
-from core.tuning.models.whole import conclude
 from core.tuning.outcome import ends
 from core.tuning.rows.compose import compose, texts
 from core.tuning.rows.composed import Composed
 from core.tuning.spec import Pretrained, Verl
-from core.tuning.trl.session import outcome
+from core.tuning.trl.session import concluded
 from core.tuning.verl import conclude as of_verl
 from core.tuning.verl.saved import Saved
 
@@ -79,12 +78,7 @@ def _job(recipe: Recipe, work: Work, rows: Composed, reward: Reward, beat: Calla
 
 
 def _by_trl(job: Job, model: str) -> dict[str, Any]:
-    store = launch.train(job, model)
-    best = store.best()
-    conclude(best.path, job.recipe.model, model, job.folder, job.rows.prompts)
-    store.slim()
-    log.info("the model is that of step %d (%s)", best.step, best.told or "the last one: nothing was held out")
-    return outcome(job.folder, launch.GOAL)
+    return concluded(launch.train(job, model), launch.GOAL, job.recipe.model, model, job.folder, job.rows.prompts)
 
 
 def _by_verl(job: Job, trainer: Verl, model: str) -> dict[str, Any]:

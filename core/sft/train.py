@@ -11,12 +11,11 @@ from core.sft import verl
 from core.sft.recipe import Recipe
 from core.sft.trl import launch
 from core.tuning.models import start
-from core.tuning.models.whole import conclude
 from core.tuning.outcome import ends
 from core.tuning.rows.compose import compose, texts
 from core.tuning.rows.composed import Composed
 from core.tuning.spec import Pretrained, Verl
-from core.tuning.trl.session import outcome
+from core.tuning.trl.session import concluded
 from core.tuning.verl import conclude as merging
 from core.tuning.verl.saved import Saved
 
@@ -54,11 +53,7 @@ def run(recipe: Recipe, work: Work) -> None:
 
 def _by_trl(recipe: Recipe, work: Work, rows: Composed, model: str) -> dict[str, Any]:
     store = launch.train(recipe, rows, model, work.path)
-    best = store.best()
-    conclude(best.path, recipe.model, model, work.path, rows.prompts)
-    store.slim()
-    log.info("the model is that of step %d (%s)", best.step, best.told or "the last one: nothing was held out")
-    return outcome(work.path, launch.GOAL)
+    return concluded(store, launch.GOAL, recipe.model, model, work.path, rows.prompts)
 
 
 def _by_verl(recipe: Recipe, trainer: Verl, work: Work, rows: Composed, model: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def train(recipe: Recipe, folder: Path, rows: Composed, model: str) -> dict[str,
         settings = arguments(recipe, rows, model, saved.folder.absolute(), interpreter, session.folder)
         (folder / LOGS).mkdir(exist_ok=True)
         command = session.command((*program(trainer), *rendered(settings)), trainer, _ray(trainer))
-        launch.run(_run(recipe, folder, rows), saved, command, session, _source(session), done)
+        launch.run(_run(recipe, folder, rows), saved, command, session, _source, done)
         session.close()
     return launch.outcome(saved, folder)
 
@@ -121,7 +121,7 @@ def arguments(
     found |= {"trainer.total_epochs": recipe.epochs, "trainer.total_training_steps": plan.steps}
     chosen = recipe.checkpoints
     found |= keys.frequencies(chosen.save_every, chosen.eval_every, plan.epoch, measured=measured)
-    return merged(found | hydra(scratch), trainer.overrides)
+    return merged(found | hydra(scratch), trainer.overrides, keys.OURS)
 
 
 def program(trainer: Verl) -> tuple[str, ...]:

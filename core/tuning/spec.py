@@ -152,7 +152,8 @@ class Verl(Part):
     """Processes that compute rewards; SFT has none."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Further keys of verl by dotted name (`actor_rollout_ref.actor.entropy_coeff: 0.001`); verl checks them. They
-    replace values of ours; a leading `+` adds a key that verl's files do not have."""
+    replace values of ours, but for those that the run stands on; a leading `+` adds a key that verl's files do not
+    have."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,6 +1,7 @@
 """A causal language model and its tokenizer, whole and ready to be asked."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,19 @@ def load_model(source: str, dtype: "torch.dtype | str") -> Any:
         model, info = read
     except UNREADABLE as error:
         raise UsageError(f"the model cannot be read: {_short(error)}", where=source) from None
+    check_whole(info, source)
+    return model
+
+
+def check_whole(info: Mapping[str, Any], source: str) -> None:
+    """Look at what transformers says of a model that it has loaded.
+
+    Raises:
+        UsageError: weights were not in the files, and were drawn instead.
+    """
     if lost := sorted(info["missing_keys"]):
         what = f"the files lack {len(lost):,} of the model's weights, such as `{lost[0]}`"
         raise UsageError(what, where=source, hint="is it the checkpoint of another model, or not wholly written?")
-    return model
 
 
 def check_vocabulary(model: Any, tokenizer: Any, source: str) -> None:

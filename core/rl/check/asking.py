@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from trl.chat_template_utils import parse_response
 
-from core.errors import ContractError, DataError
+from core.errors import ContractError
 from core.reward.decoding import Decoder, stripped
 from core.reward.parts import turns
 from core.reward.plain import plain
@@ -31,22 +30,13 @@ def look(recipe: Recipe, found: Questions, loaded: Loaded, name: str, folder: Pa
     check_template(tokenizer, name)
     tools = list(_tools(recipe))
     chosen = _chosen(found, recipe.seed)
-    try:
-        questions.check_lengths(chosen, loaded, recipe, tools)
-        text = _rendered(recipe, tokenizer, chosen.prompts[0])
-    except TemplateError as error:
-        what = f"the chat template cannot render a prompt: {error}"
-        raise DataError(what, where=name, hint="does it take the roles of these rows?") from None
+    questions.check_lengths(chosen, loaded, recipe, tools)
+    text = _rendered(recipe, tokenizer, chosen.prompts[0])
     if recipe.tool:
         check_tool(recipe, tokenizer, text, name)
         yield f"tool: the model is told of `{recipe.tool.name}`, and its calls are read"
     check_thoughts(recipe, text)
-    lengths = [
-        len(ids)
-        for ids in tokenizer.apply_chat_template(
-            chosen.prompts, tools=tools or None, add_generation_prompt=True, return_dict=False
-        )
-    ]
+    lengths = questions.token_counts(chosen, tokenizer, tools)
     mean, number = sum(lengths) / len(lengths), len(lengths)
     yield f"prompts: {mean:,.0f} tokens in the mean, {max(lengths):,} at most, of {number:,} looked at"
     yield from (f"{apart.WARNING}{line}" for line in _lost(recipe, tokenizer, folder))

@@ -83,14 +83,15 @@ def _scored(reward: Reward, samples: Sequence[Sample]) -> Iterator[str]:
     with Scorer(plain(reward)) as scorer:
         scored = scorer.score(answered)
     seconds = (time.monotonic() - started) / len(scored)
-    for item in scored:
+    for sample, item in zip(answered, scored, strict=True):
         if item.total is None:
             yield f"{WARNING}an answer would be left out: {item.excluded}"
         elif not math.isfinite(item.total):
-            raise BadReward(f"the reward of an answer is {item.total}", where=answered[0].where)
+            raise BadReward(f"the reward of an answer is {item.total}", where=sample.where)
         else:
             parts = ", ".join(f"{name} {value:g}" for name, value in item.parts.items())
-            yield f"reward: {item.total:g} for an answer in form ({parts}), {seconds:.2f} s"
+            asked = f", asked `{sample.query[:60]}`" if sample.query else ""
+            yield f"reward: {item.total:g} for an answer in form ({parts}), {seconds:.2f} s{asked}"
             _check_form(reward, item.parts)
 
 

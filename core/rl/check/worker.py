@@ -14,7 +14,7 @@ from core.rl import searching
 from core.rl.check import asking, paying
 from core.rl.recipe import Recipe
 from core.rl.trl import questions
-from core.rl.trl.launch import steps
+from core.rl.trl.launch import steps, steps_an_epoch
 from core.rl.trl.worker import OURS
 from core.rl.verl.train import check as check_verl
 from core.rl.verl.train import ready
@@ -64,7 +64,7 @@ def trainer(recipe: Recipe, rows: Composed, folder: Path) -> tuple[int, int]:
     updates = recipe.batch_size // (recipe.mini_batch_size or recipe.batch_size)
     micro_batches(recipe, recipe.batch_size * recipe.algorithm.group_size // updates)
     made(GRPOConfig, common(recipe, 1, folder / "trl"), recipe.trainer.overrides, OURS)
-    return steps(recipe, rows.count), max(1, rows.count // recipe.batch_size)
+    return steps(recipe, rows.count), steps_an_epoch(recipe, rows.count)
 
 
 def estimate(recipe: Recipe, number: int) -> str:

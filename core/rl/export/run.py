@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from core.artifact import Work
 from core.artifact.files import fsync
@@ -40,6 +40,7 @@ def run(recipe: Recipe, work: Work) -> None:
         ProcessFailed: verl's merger failed.
     """
     disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading and writing files
+    set_verbosity_error()  # type: ignore[no-untyped-call]  # weights that are not there are told by our sentence
     found, place = find.find(recipe.checkpoint, recipe.step), work.path / MODEL
     prompts = find.prompts(found)
     folder = found.folder if found.kind != "verl" else _merged(recipe, found, work)

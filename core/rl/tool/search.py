@@ -68,6 +68,16 @@ class Search:
         self._retriever.client.close()
 
 
+def cut_at(tokenizer: Any, most: int) -> Callable[[str], str]:
+    """What shortens a text to `most` tokens, and says so."""
+
+    def shortened(text: str) -> str:
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        return text if len(ids) <= most else f"{tokenizer.decode(ids[:most])}…"
+
+    return shortened
+
+
 def schema(tool: Mapping[str, Any]) -> dict[str, Any]:
     """The tool as chat templates are told of it."""
     queries = {"type": "array", "items": {"type": "string"}, "description": ABOUT_ARGUMENT}

@@ -6,7 +6,6 @@ the reward's JSON whose retriever is asked, and `tokenizer`, the folder of the m
 
 import json
 import os
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from verl.tools.function_tool import function_tool
 from verl.tools.schemas import OpenAIFunctionToolSchema
 
 from core.errors import DrError
-from core.rl.tool.search import BadCall, Search, schema
+from core.rl.tool.search import BadCall, Search, cut_at, schema
 
 TOOL = "DR_SEARCH_TOOL"
 """Environment variable with the path of the JSON."""
@@ -43,19 +42,8 @@ def _given() -> dict[str, Any]:
 @cache
 def _search() -> Search:
     given = _given()
-    cut = _cut(given["tokenizer"], given["tool"]["max_result_tokens"])
+    cut = cut_at(AutoTokenizer.from_pretrained(given["tokenizer"]), given["tool"]["max_result_tokens"])
     return Search.load(given["reward"], given["tool"], cut)
-
-
-def _cut(folder: str, tokens: int) -> Callable[[str], str]:
-    """What leaves the first `tokens` of a text."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    def cut(text: str) -> str:
-        ids = tokenizer.encode(text, add_special_tokens=False)
-        return text if len(ids) <= tokens else str(tokenizer.decode(ids[:tokens]))
-
-    return cut
 
 
 @function_tool(_given()["tool"]["name"], schema=Schema.model_validate(schema(_given()["tool"])))  # type: ignore[untyped-decorator]

@@ -46,5 +46,10 @@ def steps(recipe: Recipe, rows: int) -> int:
     return min(whole, recipe.steps or whole)
 
 
+def steps_an_epoch(recipe: Recipe, rows: int) -> int:
+    """Whole batches among so many rows."""
+    return max(1, rows // recipe.batch_size)
+
+
 def _note(values: Mapping[str, float]) -> str:
     return f"reward {values['train/reward']:.3f}" if "train/reward" in values else ""

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from jinja2 import TemplateError
 from trl.chat_template_utils import add_response_schema, get_training_chat_template, supports_tool_calling
 from trl.chat_template_utils import is_chat_template_prefix_preserving as keeps_prefixes
 
-from core.errors import ContractError
+from core.errors import ContractError, DataError
 from core.formats import arrow
 from core.reward import trials
 from core.reward.sample import Sample
@@ -63,13 +64,11 @@ def check_lengths(questions: Questions, loaded: Loaded, recipe: Recipe, tools: S
     """Look at every prompt.
 
     Raises:
+        DataError: the chat template cannot render one.
         ContractError: one is longer than the recipe allows, or there is no room for its answer.
     """
     room = getattr(loaded.model.config, "max_position_embeddings", None)
-    ids = loaded.tokenizer.apply_chat_template(
-        questions.prompts, tools=list(tools) or None, add_generation_prompt=True, return_dict=False
-    )
-    lengths = list(map(len, ids))
+    lengths = token_counts(questions, loaded.tokenizer, tools)
     longest, most, answer = max(lengths), recipe.generation.max_prompt_length, recipe.generation.max_new_tokens
     if longest > most:
         over = sum(length > most for length in lengths)
@@ -85,6 +84,22 @@ def check_lengths(questions: Questions, loaded: Loaded, recipe: Recipe, tools: S
             where="generation.max_new_tokens",
             hint=f"generation.max_new_tokens={max(1, room - longest)}",
         )
+
+
+def token_counts(questions: Questions, tokenizer: Any, tools: Sequence[Callable[..., str]]) -> list[int]:
+    """Tokens of every prompt, as the model is asked.
+
+    Raises:
+        DataError: the chat template cannot render one.
+    """
+    try:
+        ids = tokenizer.apply_chat_template(
+            questions.prompts, tools=list(tools) or None, add_generation_prompt=True, return_dict=False
+        )
+    except TemplateError as error:
+        what = f"the chat template cannot render a prompt: {error}"
+        raise DataError(what, where=tokenizer.name_or_path, hint="does it take the roles of these rows?") from None
+    return list(map(len, ids))
 
 
 def check_calls(tokenizer: Any, model: str) -> None:

@@ -16,13 +16,3 @@ def function(tool: Mapping[str, Any], search: Search) -> Callable[..., str]:
     ask.__name__ = ask.__qualname__ = tool["name"]
     ask.__doc__ = f"{tool['description']}\n\nArgs:\n    {ARGUMENT}: {ABOUT_ARGUMENT}\n"
     return ask
-
-
-def cut(tokenizer: Any, most: int) -> Callable[[str], str]:
-    """What shortens a text to `most` tokens, and says so."""
-
-    def shortened(text: str) -> str:
-        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-        return text if len(ids) <= most else f"{tokenizer.decode(ids[:most])}…"
-
-    return shortened

@@ -14,9 +14,9 @@ from core import digest, worker
 from core.artifact.files import LOGS
 from core.reward.scorer import Scorer
 from core.rl.recipe import Grpo, Recipe
-from core.rl.tool.search import Search
+from core.rl.tool.search import Search, cut_at
 from core.rl.trl import questions, searcher
-from core.rl.trl.launch import GOAL, steps
+from core.rl.trl.launch import GOAL, steps, steps_an_epoch
 from core.rl.trl.names import Renamed
 from core.rl.trl.questions import Questions
 from core.rl.trl.reward import Kept, Reward, names
@@ -49,6 +49,11 @@ OURS = {
     "num_generations_eval": "checkpoints.eval_every",
     "shuffle_dataset": "seed",
     "reward_weights": "reward.parts",
+    "num_iterations": "mini_batch_size",  # more passes over the same answers would be no steps of ours
+    # Faster writers are verl's: here their answers to what is held out would not be greedy.
+    "use_vllm": "trainer.type",
+    "use_transformers_continuous_batching": "trainer.type",
+    "use_transformers_paged": "trainer.type",
 }
 """Arguments that follow from fields of the recipe."""
 
@@ -125,7 +130,7 @@ def _searching(recipe: Recipe, given: dict[str, Any], loaded: Loaded) -> Iterato
         return
     questions.check_calls(loaded.tokenizer, given["model"])
     tool = recipe.tool.model_dump()
-    search = Search.load(given["reward"], tool, searcher.cut(loaded.tokenizer, recipe.tool.max_result_tokens))
+    search = Search.load(given["reward"], tool, cut_at(loaded.tokenizer, recipe.tool.max_result_tokens))
     try:
         yield Searching([searcher.function(tool, search)], search)
     finally:
@@ -135,7 +140,7 @@ def _searching(recipe: Recipe, given: dict[str, Any], loaded: Loaded) -> Iterato
 def _plan(recipe: Recipe, asked: Questions) -> Plan:
     return Plan(
         steps=steps(recipe, asked.train),
-        steps_an_epoch=max(1, asked.train // recipe.batch_size),
+        steps_an_epoch=steps_an_epoch(recipe, asked.train),
         rows_a_step=recipe.batch_size * recipe.algorithm.group_size,
         log_every=recipe.log_every,
         checkpoints=recipe.checkpoints,
@@ -149,7 +154,7 @@ def _arguments(recipe: Recipe, plan: Plan, store: Store) -> GRPOConfig:
     assert isinstance(algorithm, Grpo)  # noqa: S101 - PPO is verl's
     size, accumulated = micro_batches(recipe, plan.rows_a_step // updates)
     values = {
-        **common(recipe, plan.steps * updates, store.unfinished),
+        **common(recipe, plan.steps, store.unfinished, updates=updates),
         "per_device_train_batch_size": size,
         "per_device_eval_batch_size": size,
         "gradient_accumulation_steps": accumulated,

@@ -10,6 +10,7 @@ from typing import Any
 from core.reward.replay import SAME
 from core.rl.verl.rollouts import Answer, Scores
 from core.tuning.verl.follow import Lines, Values, renamed
+from core.tuning.verl.guest.names import TRUNCATED
 from core.tuning.verl.session import HELD_OUT, METRICS, ROLLOUTS
 
 NAMES = {
@@ -23,7 +24,7 @@ NAMES = {
     "critic/vf_loss": "train/critic_loss",
     "critic/score/mean": "train/reward",
     "response_length/mean": "train/response_length",
-    "response_length/clip_ratio": "train/truncated",
+    TRUNCATED: "train/truncated",
     "timing_s/step": "time/step_seconds",
 }
 """verl's names of what it measures, and ours."""

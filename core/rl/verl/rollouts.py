@@ -69,12 +69,17 @@ class Scores:
 class Keeper:
     """Writes the first answers of every logged step to the artifact's rollouts."""
 
-    def __init__(self, rollouts: Rollouts, *, number: int, every: int, reward: Mapping[str, Any]) -> None:
+    def __init__(
+        self, rollouts: Rollouts, *, number: int, every: int, reward: Mapping[str, Any], last: int | None = None
+    ) -> None:
+        """`last`: the answers of later steps are not kept."""
         self._rollouts, self._number, self._every, self._reward = rollouts, number, every, reward
+        self._last = last
 
     def __call__(self, step: int, answers: Sequence[Answer]) -> None:
         """Take the answers of a step."""
-        if step == 1 or step % self._every == 0:
+        is_logged = step == 1 or step % self._every == 0
+        if is_logged and (self._last is None or step <= self._last):
             self._rollouts.append(self._line(step, answer) for answer in answers[: self._number])
 
     def _line(self, step: int, answer: Answer) -> dict[str, Any]:

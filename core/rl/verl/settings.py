@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.rl.recipe import Grpo, Ppo, Recipe
+from core.rl.verl.ours import OURS
 from core.tuning.rows.composed import Composed
 from core.tuning.spec import Verl
 from core.tuning.verl import keys
@@ -21,6 +22,10 @@ MODEL = "actor_rollout_ref.model"
 
 TOOL_FILE = Path("core/rl/tool/verl.py")
 """Below the folder on verl's path: the search as its tool."""
+KWARGS = "trainer.v1.sampler.sampler_kwargs"
+POLL_SECONDS = 0.2
+"""Between two looks for answers where a step takes no longer than verl's own two seconds."""
+
 WHOLE_ANSWER = 1_000_000
 """Characters of a tool's answer that verl leaves alone: the tool itself cuts it, by tokens."""
 
@@ -40,10 +45,10 @@ def settings(
         found |= _critic(recipe, recipe.algorithm, trainer, model)
     if recipe.tool:
         found |= _tool(recipe.tool.max_calls, session.guest)
-    found |= _reward(trainer) | _run(recipe, rows, trainer, checkpoints, session, fresh=fresh)
+    found |= _reward(recipe, trainer) | _run(recipe, rows, trainer, checkpoints, session, fresh=fresh)
     if trainer.device == "cpu":
         found |= _small()
-    return merged(found | ray(trainer, env) | hydra(session.folder), trainer.overrides)
+    return merged(found | ray(trainer, env) | hydra(session.folder), trainer.overrides, OURS)
 
 
 def plan(recipe: Recipe, rows: Composed) -> Plan:
@@ -181,14 +186,18 @@ def _tool(calls: int, guest: Path) -> Keys:
     }
 
 
-def _reward(trainer: Verl) -> Keys:
+def _reward(recipe: Recipe, trainer: Verl) -> Keys:
     sampler, strict = names.SAMPLER
+    told: Keys = {f"+{KWARGS}.{names.LENGTH}": recipe.generation.max_new_tokens}
+    if trainer.device == "cpu":
+        told[f"+{KWARGS}.{names.POLL}"] = POLL_SECONDS
     return {
         "reward.custom_reward_function.path": f"pkg://{reward.__name__}",
         "reward.custom_reward_function.name": "compute_score",
         "reward.num_workers": 1 if trainer.device == "cpu" else trainer.reward_workers,
         "trainer.v1.sampler.custom_sampler.path": sampler,
         "trainer.v1.sampler.custom_sampler.name": strict,
+        **told,
     }
 
 

@@ -1,6 +1,7 @@
 """A training by verl, from its start or its newest checkpoint to its end."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,16 @@ def _run(job: Job) -> launch.Run:
     )
 
 
-def _measured(job: Job, session: Session, done: int) -> Measured:
+def _measured(job: Job, session: Session, done: int) -> Callable[[Session], Measured]:
+    """How a session is read: `session` itself, and those before it, of which the first `done` steps count."""
     recipe = job.recipe
     reward = json.loads(job.reward.read_text(encoding="utf-8"))
     rollouts = Rollouts(job.folder / LOGS / ROLLOUTS, done)
-    keep = Keeper(rollouts, number=recipe.kept_rollouts, every=recipe.log_every, reward=reward)
     answers = recipe.batch_size * recipe.algorithm.group_size
-    return Measured(session.folder, answers, reward["parts"], keep)
+
+    def of(each: Session) -> Measured:
+        last = None if each == session else done
+        keep = Keeper(rollouts, number=recipe.kept_rollouts, every=recipe.log_every, last=last, reward=reward)
+        return Measured(each.folder, answers, reward["parts"], keep)
+
+    return of

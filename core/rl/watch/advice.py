@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from core.artifact.files import beside
 from core.memory import Knob
 from core.recipe.remedies import Line
 from core.rl.recipe import Recipe
+from core.tuning.spec import Trl
 from core.tuning.watch import advice
 from core.tuning.watch.advice import no_number, slower
 
@@ -16,7 +18,7 @@ HOTTEST = 1.0
 
 def reward(recipe: Recipe) -> str:
     """The first thing to check, which no override mends."""
-    rollouts = recipe.out.with_name(f"{recipe.out.name}.partial") / "logs/rollouts.jsonl"
+    rollouts = beside(recipe.out, "partial") / "logs/rollouts.jsonl"
     return (
         f"first check the reward: `dr reward replay REWARD.yaml {rollouts}` shows what each part gave; "
         "read some of the answers"
@@ -65,8 +67,10 @@ def no_variance(recipe: Recipe) -> Iterator[Line]:
 def knobs(recipe: Recipe) -> list[Knob]:
     """What decides how much memory the training needs: that of any fine-tuning, and lengths and groups."""
     generation, algorithm = recipe.generation, recipe.algorithm
+    together = Knob.halved("batch_size", recipe.batch_size, "prompts that are answered at a time")
     return [
-        *advice.knobs(recipe),
+        *advice.knobs(recipe, (recipe.mini_batch_size or recipe.batch_size) * algorithm.group_size),
+        *([together] if isinstance(recipe.trainer, Trl) and recipe.mini_batch_size is None else ()),
         Knob.halved("generation.max_new_tokens", generation.max_new_tokens, "longer answers are cut", least=64),
         Knob.halved("algorithm.group_size", algorithm.group_size, "answers to a prompt", least=2),
         Knob("algorithm.kl", algorithm.kl, 0.0, "without it no second copy of the model is kept"),

@@ -12,7 +12,7 @@ from core.llm.checkpoint import differs
 from core.sft import verl
 from core.sft.recipe import Recipe
 from core.sft.trl import tokens
-from core.sft.trl.launch import steps
+from core.sft.trl.launch import steps, steps_an_epoch
 from core.sft.trl.worker import OURS
 from core.tuning.check import apart, machine, sample
 from core.tuning.models import start
@@ -46,9 +46,9 @@ def trainer(recipe: Recipe, rows: Composed, folder: Path) -> tuple[int, int]:
     if isinstance(recipe.trainer, Verl):
         verl.ready(recipe.trainer)
         return keys.steps(rows.count, recipe.batch_size, recipe.epochs, recipe.steps)
-    micro_batches(recipe, min(recipe.batch_size, rows.count))
+    micro_batches(recipe, recipe.batch_size)
     made(SFTConfig, common(recipe, 1, folder / "trl"), recipe.trainer.overrides, OURS)
-    return steps(recipe, rows.count), max(1, rows.count // recipe.batch_size)
+    return steps(recipe, rows.count), steps_an_epoch(recipe, rows.count)
 
 
 def _of_model(recipe: Recipe, rows: Composed, name: str, folder: Path, number: int, epoch: int) -> Iterator[str]:

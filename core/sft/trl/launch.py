@@ -41,8 +41,13 @@ def train(recipe: Recipe, rows: Composed, model: str, folder: Path) -> Store:
 
 def steps(recipe: Recipe, rows: int) -> int:
     """Steps of the training on so many rows an epoch."""
-    whole = recipe.epochs * -(-rows // min(recipe.batch_size, rows))
+    whole = recipe.epochs * steps_an_epoch(recipe, rows)
     return min(whole, recipe.steps or whole)
+
+
+def steps_an_epoch(recipe: Recipe, rows: int) -> int:
+    """Batches of so many rows, the last of them smaller."""
+    return -(-rows // recipe.batch_size)
 
 
 def _note(values: Mapping[str, float]) -> str:

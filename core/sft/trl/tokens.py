@@ -1,7 +1,7 @@
 """Conversations as tokens: what the model reads, and what of it it learns to write."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
@@ -49,7 +49,6 @@ class Counts:
     longest: int = 0
     tokens: int = 0
     learned: int = 0
-    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, int]:
         """For the manifest."""

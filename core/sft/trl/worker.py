@@ -14,7 +14,7 @@ from core.lazy import require
 from core.memory import Knob
 from core.sft.recipe import Recipe
 from core.sft.trl import tokens
-from core.sft.trl.launch import GOAL, steps
+from core.sft.trl.launch import GOAL, steps, steps_an_epoch
 from core.sft.trl.trainer import Trainer
 from core.tuning.models.load import Loaded, load
 from core.tuning.models.start import fingerprint
@@ -76,11 +76,10 @@ def _dataset(recipe: Recipe, path: str, loaded: Loaded) -> tuple[Any, tokens.Cou
 
 
 def _plan(recipe: Recipe, rows: int, *, measures: bool) -> Plan:
-    size = min(recipe.batch_size, rows)
     return Plan(
         steps=steps(recipe, rows),
-        steps_an_epoch=-(-rows // size),
-        rows_a_step=size,
+        steps_an_epoch=steps_an_epoch(recipe, rows),
+        rows_a_step=min(recipe.batch_size, rows),
         log_every=recipe.log_every,
         checkpoints=recipe.checkpoints,
         measures=measures,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from core import worker
-from core.errors import ProcessFailed
-from core.process import Command
+from core.errors import DrError, ProcessFailed
+from core.process import TAIL, Command
 from core.recipe import BaseRecipe
 
 SEEN = "seen.json"
 LOG = "check.log"
-TAIL = 8
-"""Lines of the log that are told when the process ends without a word."""
 WARNING = "warning: "
 """What a line begins with that tells of something doubtful."""
 
@@ -34,8 +33,10 @@ def run(module: str, recipe: BaseRecipe) -> list[str]:
         command = Command((sys.executable, "-m", module, name), env={"TOKENIZERS_PARALLELISM": "false"})
         try:
             worker.run(command, folder, recipe.model_dump(mode="json"), log)
-        except ProcessFailed as failed:
+        except DrError as failed:
             if failed.where != str(log):
+                if failed.where:  # the rows that were mixed for the check go with it
+                    failed.where = failed.where.replace(f"{folder}{os.sep}", "")
                 raise
             last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]  # the log goes with us
             what = "the check ended without a word of its own; its last words:"

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.errors import ArtifactError, DrError
 from core.memory import GIB
+from core.retrieval import tensors
 from core.tuning.models import load
 from core.tuning.spec import Checkpoints, Lora, Model, New, Pretrained
 
@@ -45,9 +46,10 @@ def empty(folder: str, *, trust_remote_code: bool) -> Any:
     """The model in `folder`, or of that name on the hub, on torch's `meta` device: its layers without their weights.
 
     Raises:
-        ArtifactError: there is no configuration.
+        ArtifactError: there is no configuration, or no weights, or those are cut off.
         DrError: it is no causal language model.
     """
+    _check_weights(Path(folder))
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
         with torch.device("meta"):
@@ -99,6 +101,12 @@ def check_disk(out: Path, size: Size, checkpoints: Checkpoints, steps: int, step
         hint = f"make room, choose another `out:`, or checkpoints.keep={max(1, (checkpoints.keep or made) // 2)}"
         raise DrError(f"there is no room on the disk: {line}", where=str(place), hint=hint)
     yield f"disk: {line}"
+
+
+def _check_weights(folder: Path) -> None:
+    """Raises ArtifactError for a folder whose weights are not there or cut off; a name is the hub's business."""
+    if folder.is_dir() and not tensors.shapes(folder) and not any(folder.glob("*.bin")):
+        raise ArtifactError("the model has no weights: there is no *.safetensors", where=str(folder))
 
 
 def _adapted(lora: Lora, model: nn.Module) -> Iterator[nn.Linear]:

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from core.errors import ArtifactError, DrError, Missing, RecipeError
 from core.lazy import require
+from core.llm.local.loading import check_whole
 from core.tuning.models.chat import check_template
 from core.tuning.spec import Lora, Model, New, Pretrained
 
 ADAPTER = "adapter_config.json"
+HINT = "give an artifact, a folder, or a name that the hub or its cache on this machine knows"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def tokenizer_of(folder: str, *, trust_remote_code: bool = False) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(f"no tokenizer can be loaded: {_first_line(error)}", where=folder) from None
+        raise ArtifactError(f"no tokenizer can be loaded: {_first_line(error)}", where=folder, hint=HINT) from None
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -69,20 +72,23 @@ def weights(folder: str, *, trust_remote_code: bool = False, quantization_config
     """The model itself, in 32 bits where it is not quantised.
 
     Raises:
-        ArtifactError: there is none.
+        ArtifactError: there is none, or its files cannot be read.
+        UsageError: the files lack some of its weights.
         DrError: it is no causal language model.
     """
     _check_folder(folder)
     kwargs = {} if quantization_config is None else {"quantization_config": quantization_config}
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=trust_remote_code, **kwargs
+        read: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=trust_remote_code, output_loading_info=True, **kwargs
         )
-    except OSError as error:
-        hint = "give an artifact, a folder, or a name that the hub or its cache on this machine knows"
-        raise ArtifactError(f"no model can be loaded: {_first_line(error)}", where=folder, hint=hint) from None
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"no model can be loaded: {_first_line(error)}", where=folder, hint=HINT) from None
     except ValueError as error:
         raise DrError(f"this is no causal language model: {_first_line(error)}", where=folder) from None
+    model, info = read
+    check_whole(info, folder)
+    return model
 
 
 def adapters(lora: Lora, model: nn.Module) -> Any:
@@ -133,7 +139,10 @@ def _quantized(bits: str) -> BitsAndBytesConfig:
 def _check_folder(folder: str) -> None:
     """Raises ArtifactError for an adapter alone, and for a folder without a model: names are for the hub."""
     path = Path(folder)
-    if not path.exists() and not folder.startswith(("/", ".", "~")):
+    if not path.exists():
+        if folder.startswith(("/", ".", "~")) or folder.count("/") > 1:
+            hint = "run the stage that makes the model first; a name on the hub is `OWNER/NAME`"
+            raise ArtifactError("there is no such folder", where=folder, hint=hint)
         return
     if (path / ADAPTER).is_file():
         hint = "`dr sft export` makes a whole model of an adapter and its base"

@@ -47,21 +47,24 @@ if CHECKPOINTING not in TrainingArguments.__dataclass_fields__:
 SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
-def common(recipe: Trained, steps: int, folder: Path) -> dict[str, Any]:
+def common(recipe: Trained, steps: int, folder: Path, *, updates: int = 1) -> dict[str, Any]:
     """Arguments of any training; when it logs, measures and saves is the business of `follow`.
+
+    `updates`: changes of the weights in a step of ours, each of which the trainer counts as one.
 
     Raises:
         Missing: the device is not there.
     """
     trainer = trl_of(recipe)
     check_device(trainer.device)
-    rising = recipe.schedule.warm_up_steps
+    given = recipe.schedule.warm_up_steps
+    rising = round(recipe.schedule.warm_up * steps) if given is None else given
     return {
         "output_dir": str(folder),
-        "max_steps": steps,
+        "max_steps": steps * updates,
         "learning_rate": recipe.learning_rate,
         "lr_scheduler_type": SCHEDULES[recipe.schedule.decay],
-        "warmup_steps": rising if rising is not None else round(recipe.schedule.warm_up * steps),
+        "warmup_steps": rising * updates,
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm,
         "seed": recipe.seed,
@@ -120,7 +123,7 @@ def check_device(device: str) -> None:
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(device, True):
         hint = "trainer.device=auto takes what is there"
-        raise Missing(f"there is no device `{device}` that torch can use", hint=hint)
+        raise Missing(f"there is no device `{device}` that torch can use", where="trainer.device", hint=hint)
 
 
 def micro_batches(recipe: Trained, rows: int) -> tuple[int, int]:

@@ -4,14 +4,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from core.tracking import Tracker
-from core.tracking.record import Row
 from core.tuning.spec import Checkpoints
 from core.tuning.trl.store import Store
 from core.tuning.watch.tripped import Tripped
@@ -32,11 +31,8 @@ Values = Mapping[str, float]
 class Watch(Protocol):
     """Sees what is logged, and says what is wrong with it; those of `core.tuning.watch` and `core.rl.watch` do."""
 
-    def restore(self, rows: Iterable[Row]) -> None:
-        """Take what earlier sessions have logged."""
-
     def see(self, step: int, values: Values) -> Sequence[Tripped]:
-        """Look at the values of a step."""
+        """Look at the values of a step, those of earlier sessions first."""
 
     def end(self, step: int) -> Sequence[Tripped]:
         """Look back at the whole training."""

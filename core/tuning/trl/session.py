@@ -1,6 +1,7 @@
 """One training by TRL in its process, from its start or its newest checkpoint to its end."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,9 +21,13 @@ from core.retrieval.checkpoints import Checkpoint
 from core.tracking import Tracker, open_tracker
 from core.tracking.record import read
 from core.tracking.tracker import METRICS
+from core.tuning.models.whole import conclude
+from core.tuning.spec import Model
 from core.tuning.trl.follow import Follow, Plan, Values, Watch, renamed
 from core.tuning.trl.store import Goal, Store
 from core.tuning.trl.trained import Trained, trl_of
+
+log = logging.getLogger(__name__)
 
 LOG = "trainer.log"
 """What the process of the training says, in logs/."""
@@ -76,8 +81,8 @@ def train(
     """
     follow = Follow(plan, store, tracker, watch, rename=rename)
     step = _last(newest, plan)
-    if newest:
-        watch.restore(row for row in read(folder / LOGS / METRICS) if row.step <= newest.step)
+    rows = read(folder / LOGS / METRICS) if newest else []
+    earlier = [word for row in rows if newest and row.step <= newest.step for word in watch.see(row.step, row.values)]
     if step is None:
         made = trainer(follow)
         made.train(resume_from_checkpoint=str(newest.path) if newest else None)
@@ -86,7 +91,7 @@ def train(
         follow.tripped += watch.end(step)
     if follow.tripped and not store.has_any():
         raise follow.tripped[0].error()
-    store.end({**facts, "steps": step, "warnings": [str(word) for word in follow.tripped]})
+    store.end({**facts, "steps": step, "warnings": [str(word) for word in (*earlier, *follow.tripped)]})
 
 
 def _last(newest: Checkpoint | None, plan: Plan) -> int | None:
@@ -101,10 +106,14 @@ def _last(newest: Checkpoint | None, plan: Plan) -> int | None:
     return step if step >= plan.steps else None
 
 
-def outcome(folder: Path, goal: Goal) -> dict[str, Any]:
-    """Facts of a training that is over, for the manifest: steps, best checkpoint, warnings."""
-    store = Store(folder, goal, None)
-    over = store.ended()
+def concluded(
+    store: Store, goal: Goal, spec: Model, base: str, folder: Path, prompts: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Make the artifact's model of the best checkpoint of a training that is over; facts for the manifest: steps, best
+    checkpoint, warnings."""
+    best, over = store.best(), store.ended()
     assert over is not None  # noqa: S101 - a training that does not come to its end raises
-    best = store.best()
+    conclude(best.path, spec, base, folder, prompts)
+    store.slim()
+    log.info("the model is that of step %d (%s)", best.step, best.told or "the last one: nothing was held out")
     return {**over, "best": {"step": best.step, "value": best.measured.get(goal.by)}}

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from core.errors import RecipeError
+
 Keys: TypeAlias = dict[str, Any]
 """Dotted name -> value. A leading `+` adds a name that verl's files do not have."""
 
@@ -15,14 +17,30 @@ _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@:-]*")
 _NO_WORDS = {"true", "false", "null", "nan", "inf", "yes", "no", "on", "off"}
 
 
-def merged(keys: Mapping[str, Any], overrides: Mapping[str, Any]) -> Keys:
-    """`keys` with the user's in place of ours, the rest of them at the end."""
+def merged(keys: Mapping[str, Any], overrides: Mapping[str, Any], ours: Mapping[str, str]) -> Keys:
+    """`keys` with the user's in place of ours, the rest of them at the end.
+
+    `ours`: names that are not the user's to change, and those below them -> what says it instead.
+
+    Raises:
+        RecipeError: an override changes one of them, or all that it is part of.
+    """
+    for name in overrides:
+        _leave(name, ours)
     given = {name.lstrip("+"): (name, value) for name, value in overrides.items()}
     result: Keys = {}
     for name, value in keys.items():
         # A name that we add is still to be added, however the user wrote it.
         result[name] = given.pop(name.lstrip("+"), (name, value))[1]
     return result | dict(given.values())
+
+
+def _leave(name: str, ours: Mapping[str, str]) -> None:
+    plain = name.lstrip("+~")
+    for own, instead in ours.items():
+        if plain == own or plain.startswith(f"{own}.") or own.startswith(f"{plain}."):
+            what = f"`trainer.overrides` sets `{name}`, and `{own}` is not to be changed there"
+            raise RecipeError(what, hint=instead)
 
 
 def rendered(keys: Mapping[str, Any]) -> tuple[str, ...]:

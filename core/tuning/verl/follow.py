@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from core.progress import Bar
 from core.tracking import Tracker
-from core.tracking.record import Row
+from core.tracking.record import Row, Series
 from core.tuning.verl.saved import Saved
 from core.tuning.watch.tripped import Tripped
 
@@ -74,11 +75,26 @@ class Follow:
             self._take(step, values)
         self._saved.tidy(self.measured)
 
+    def catch_up(self, source: Source, logged: Series) -> None:
+        """Take what an earlier session left of the steps that are done, beyond what is `logged`.
+
+        Raises:
+            Stopped: a watch says so.
+        """
+        last = max((step for values in logged.values() for step in values), default=-1)
+        at_last = {name: values[last] for name, values in logged.items() if last in values}
+        for step, values in source(True):
+            known = at_last if step == last else {}
+            new = {name: value for name, value in values.items() if name not in known}
+            if new and last <= step <= self.step:
+                self._take(step, new, known)
+
     def end(self) -> None:
         """Look back at the whole."""
         self._told(self._watch.end(self.step))
 
-    def _take(self, step: int, values: Values) -> None:
+    def _take(self, step: int, values: Values, known: Values = MappingProxyType({})) -> None:
+        """`known`: what is logged of the step already, which a later session's row would hide."""
         self._held.append(values)
         if step > self.step:
             self._bar.advance(step - self.step)
@@ -88,7 +104,7 @@ class Follow:
             return
         logged = means(self._held)
         self._held = []
-        self._tracker.log(logged, step)
+        self._tracker.log({**known, **logged}, step)
         if self._saved.goal.by in values:
             self.measured[step] = values[self._saved.goal.by]
         if self._told(self._watch.see(step, logged)):

@@ -11,6 +11,22 @@ from core.tuning.spec import Lora, Model, Schedule, Verl
 from core.tuning.verl.arguments import Keys
 from core.tuning.verl.interpreter import Interpreter
 
+OURS = {
+    "trainer.default_local_dir": "checkpoints are part of the artifact",
+    "trainer.resume_mode": "a run goes on from the checkpoints of its artifact: another `out` begins anew",
+    "trainer.resume_from_path": "model.path names what a training begins with",
+    "trainer.logger": "`tracking` says who follows the training",
+    "trainer.total_epochs": "epochs=N",
+    "trainer.total_training_steps": "steps=N",
+    "trainer.device": "trainer.device=cuda or cpu",
+    "trainer.nnodes": "trainer.nodes=N",
+    "trainer.n_gpus_per_node": "trainer.gpus=N",
+    "data.train_batch_size": "batch_size=N",
+    "data.train_files": "`data` names the rows",
+    "data.val_files": "`data` names the rows",
+}
+"""Keys that whoever follows the run relies on -> what says it in a recipe."""
+
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 

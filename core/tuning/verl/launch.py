@@ -15,7 +15,7 @@ from core.errors import DrError, Missing, ProcessFailed
 from core.memory import Knob
 from core.process import Command
 from core.tracking import Tracking, open_tracker
-from core.tracking.record import read, series
+from core.tracking.record import Series, read, series
 from core.tracking.tracker import METRICS
 from core.tuning.verl.follow import Follow, Plan, Source, Stopped, Watch
 from core.tuning.verl.saved import Saved
@@ -58,24 +58,26 @@ class Run:
 
 
 def run(
-    what: Run, saved: Saved, command: Command, session: Session, source: Source, done: int,
+    what: Run, saved: Saved, command: Command, session: Session, source: Callable[[Session], Source], done: int,
     beat: Callable[[], None] = process.nothing,
 ) -> None:  # fmt: skip
     """Train from step `done` to the end, and say in `saved` that it is over.
+
+    `source`: what is read of a session, of this one and of those before it that were killed.
 
     Raises:
         DrError: a reward or a search failed, `beat` raised, a watch stopped it before there was a checkpoint, or verl
             ended badly.
     """
-    if done >= what.plan.steps:  # killed before it could say so: verl would take a step more
-        saved.end({"steps": done, "warnings": []})
-        return
     rows = [row for row in read(what.folder / LOGS / METRICS) if row.step <= done]
     what.watch.restore(rows)
-    with _followed(what, saved, source, done) as follow:
-        follow.measured.update(series(rows).get(saved.goal.by, {}))
+    logged = series(rows)
+    with _followed(what, saved, source(session), done) as follow:
+        follow.measured.update(logged.get(saved.goal.by, {}))
         with suppress(Stopped):
-            _to_the_end(what, command, session, follow, beat)
+            _catch_up(follow, session, source, logged)
+            if done < what.plan.steps:  # else killed before it could say so: verl would take a step more
+                _to_the_end(what, command, session, follow, beat)
         follow.end()
     if follow.tripped and not saved.steps():
         raise follow.tripped[0].error()
@@ -97,6 +99,13 @@ def _followed(what: Run, saved: Saved, source: Source, done: int) -> Iterator[Fo
         progress.bar(what.what, total) as bar,
     ):
         yield Follow(what.plan, source, saved, tracker, what.watch, bar, done=done)
+
+
+def _catch_up(follow: Follow, session: Session, source: Callable[[Session], Source], logged: Series) -> None:
+    """Take what sessions before this one left: verl may go on for a while when whoever follows it is killed."""
+    for each in session.earlier():
+        follow.catch_up(source(each), logged)
+        each.drop()
 
 
 def _to_the_end(what: Run, command: Command, session: Session, follow: Follow, beat: Callable[[], None]) -> None:

@@ -53,6 +53,15 @@ class Session:
     def folder(self) -> Path:
         return self.root / str(self.number)
 
+    def earlier(self) -> list["Session"]:
+        """Those that were killed before it, oldest first, with what they wrote and nobody took."""
+        numbers = sorted(int(path.name) for path in self.root.iterdir() if path.name.isdigit())
+        return [Session(self.root, number) for number in numbers if number < self.number]
+
+    def drop(self) -> None:
+        """Take away what it wrote."""
+        shutil.rmtree(self.folder)
+
     @property
     def guest(self) -> Path:
         """The folder that is to be on the path of verl's processes."""

@@ -39,14 +39,18 @@ def no_number(recipe: Trained) -> Iterator[Line]:
         yield "trainer.dtype=fp32", "now bf16: more exact numbers"
 
 
-def knobs(recipe: Trained) -> list[Knob]:
+def knobs(recipe: Trained, rows: int | None = None) -> list[Knob]:
     """What decides how much memory the training needs, in the order of the sources: a smaller batch, activations that
-    are not kept, what is shared and moved out (FSDP), fewer weights that are trained, fewer bits."""
+    are not kept, what is shared and moved out (FSDP), fewer weights that are trained, fewer bits.
+
+    `rows`: of one change of the weights, which those computed at a time divide. None: the batch.
+    """
+    rows = rows or recipe.batch_size
     trainer, model = recipe.trainer, recipe.model
-    given, now = trainer.micro_batch_size, trainer.micro_batch_size or recipe.batch_size
-    again = trainer.gradient_checkpointing
+    given, again = trainer.micro_batch_size, trainer.gradient_checkpointing
+    parts = (size for size in range((given or rows) // 2, 0, -1) if rows % size == 0)
     found = [
-        Knob("trainer.micro_batch_size", given, now // 2 if now > 1 else given, "rows at a time, for the same batch"),
+        Knob("trainer.micro_batch_size", given, next(parts, given), "rows at a time, for the same batch"),
         Knob("trainer.gradient_checkpointing", again, True, "activations are computed twice, not kept"),
     ]
     if isinstance(trainer, Verl) and trainer.device != "cpu":

@@ -81,7 +81,7 @@ def recipe(place, answering, tmp_path):
             "steps": 30,
             "epochs": 100,
             "batch_size": 8,
-            "learning_rate": 3e-3,
+            "learning_rate": 1e-3,
             "checkpoints": {"save_every": 10, "keep": 2},
             "trainer": {"type": "trl", "device": "cpu", "threads": 1},
         }
@@ -102,7 +102,7 @@ def test_a_ground_truth_that_the_index_lacks_is_told_before_anything_starts(reci
 
 @pytest.mark.slow
 def test_a_reward_from_a_real_index_teaches_the_words_of_the_documents(recipe):
-    said = recipe(steps=40, learning_rate=1e-3, checkpoints={"save_every": 20, "keep": 1})
+    said = recipe(steps=40, checkpoints={"save_every": 20, "keep": 1})
     artifact.make(said, train.run)
     manifest = artifact.read(said.out, ("rl",))
     stats = manifest["stats"]
@@ -163,10 +163,10 @@ def test_a_search_service_that_is_killed_stops_the_run_with_a_sentence(recipe, t
     assert "the search service ended" in told
     assert "no score was made of it" in told
     assert not _alive(partial)
-    # Every answer that counts was paid for what it found.
-    for trial in trials.read(partial / "logs/rollouts.jsonl"):
-        (document,) = json.loads(trial.sample.truth)
-        assert trial.score == 1 + (f'"{document}"' in trial.sample.response)
+    # Every right answer was paid for what it finds.
+    rows = [json.loads(line) for line in (partial / "logs/rollouts.jsonl").read_text(encoding="utf-8").splitlines()]
+    right = [row for row in rows if row["ground_truth"] == json.dumps({row["rewritten"]: 1}, separators=(",", ":"))]
+    assert {row["parts"]["recall"] for row in right} == {1.0}
 
 
 def _alive(path):

@@ -19,3 +19,10 @@ CPU = {
 
 SAMPLER = ("pkg://core.tuning.verl.guest.sampler", "Strict")
 """`trainer.v1.sampler.custom_sampler.path` and `.name`: no step is trained where an answer or its reward failed."""
+
+LENGTH, POLL = "max_response_length", "poll_seconds"
+"""What the sampler is told: the tokens that an answer may have; how often it looks for answers, where not as verl."""
+
+TRUNCATED = "dr/truncated"
+"""The sampler's word in verl's row of a step: the share of answers that are as long as they may be. verl's own
+`response_length/clip_ratio` holds them against the longest of the batch."""

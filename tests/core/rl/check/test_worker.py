@@ -72,6 +72,13 @@ def test_a_model_without_chat_template_is_refused(recipe, made, tmp_path):
         seen(recipe(model=changed(made, tmp_path, chat_template=None)), tmp_path)
 
 
+def test_a_template_that_cannot_render_a_prompt_of_the_rows_is_told(recipe, made, tmp_path):
+    template = (made / "model/chat_template.jinja").read_text()
+    refusing = "{%- if 'rewrite' in messages[0].content %}{{ raise_exception('no rewriting') }}{%- endif %}" + template
+    with pytest.raises(DataError, match="the chat template cannot render a prompt: no rewriting"):
+        seen(recipe(model=changed(made, tmp_path, chat_template=refusing)), tmp_path)
+
+
 def test_a_prompt_longer_than_allowed_is_refused_with_the_share(recipe, tmp_path):
     with pytest.raises(ContractError, match="10 of 10 prompts are longer than"):
         seen(recipe(generation={"max_prompt_length": 100}), tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import ContractError, Missing
 from core.rl.recipe import SearchTool
-from core.rl.tool.search import schema
+from core.rl.tool.search import cut_at, schema
 from core.rl.trl import searcher
 from core.tracking.record import read, series
 
@@ -37,7 +37,7 @@ def test_the_model_calls_the_search_and_reads_what_it_finds(calling, begun, serv
     assert f"<tool_response>\n1. text of {query}\n</tool_response>" in whole  # as verl decodes it, too
     values = series(read(training.folder / "logs/metrics.jsonl"))
     assert values["train/tool_calls"][1] > 0.5
-    assert values["train/tool_use/calls"][1] == pytest.approx(values["train/tool_calls"][1])
+    assert values["train/tool_use/calls"][1] >= values["train/tool_calls"][1]  # calls that cannot be read count there
 
 
 def test_a_search_that_dies_under_the_tool_stops_the_run(calling, begun, own_services):
@@ -67,6 +67,6 @@ def test_what_a_call_gives_back_is_cut_at_so_many_tokens(calling):
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(calling)
-    cut = searcher.cut(tokenizer, 3)
+    cut = cut_at(tokenizer, 3)
     assert cut("d1 d2") == "d1 d2"
     assert cut("d1 d2 d3 d4") == tokenizer.decode(tokenizer("d1 d2 d3 d4").input_ids[:3]) + "…"

@@ -1,9 +1,12 @@
+import fcntl
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from core.rl.recipe import Recipe
 from core.tuning.rows.composed import Composed
+from tests.core.rl.verl.runs import ROOT, Place
 
 
 @pytest.fixture
@@ -26,3 +29,30 @@ def recipe():
         return Recipe.model_validate(base | fields | {"trainer": {"type": "verl"} | dict(trainer)})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def alone():
+    """One test at a time on this machine: a training by verl fills two cores and gigabytes."""
+    with (Path(tempfile.gettempdir()) / "verl.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def world(alone, environment, tmp_path_factory):
+    """A folder with the shipped recipes, and the rows and the index of the world."""
+    place = Place(tmp_path_factory.mktemp("world"), environment("verl"))
+    (place.folder / "recipes").symlink_to(ROOT / "recipes")
+    place.make("data", "data/world")
+    place.make("index", "index/world")
+    for rows in ("world", "world-sft", "search-tiny", "search-sft-tiny", "evidence-tiny"):
+        place.make("data", "rows", f"data/rows-{rows}")
+    return place
+
+
+@pytest.fixture(scope="session")
+def taught(world):
+    """The world with a model that knows the form of an answer: what every training by rewards here begins with."""
+    world.make("sft", "train", "sft/tiny")
+    return world

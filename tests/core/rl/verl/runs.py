@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,3 +80,37 @@ def kill(process):
     """SIGKILL to `dr` alone: what it started has to notice by itself."""
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
+
+
+@contextmanager
+def asleep(process):
+    """`dr` stands still: what it started goes on, and nobody watches it."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+
+
+def trainer(process):
+    """The process of verl that `dr` has started."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+    )
+    [line] = [line for line in found.stdout.splitlines() if "verl.trainer" in line]
+    return int(line.split()[0])
+
+
+def status(pid):
+    """Exit status of a process that has ended and that nobody has asked yet; None while it runs."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return os.waitstatus_to_exitcode(int(fields[-1])) if fields[0] == "Z" else None
+
+
+def wrote(artifact):
+    """step -> what verl itself has written of it, in the first session of a training that goes on."""
+    file = artifact.with_name(f"{artifact.name}.partial") / "verl/1/metrics.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.exists() else []
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    return {row["step"]: row["data"] for row in rows if "actor/lr" in row["data"]}

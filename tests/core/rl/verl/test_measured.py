@@ -17,6 +17,8 @@ ROW = {
     "actor/grad_norm": 2.0,
     "critic/score/mean": 1.0,
     "response_length/mean": 12.0,
+    "response_length/clip_ratio": 0.25,  # against the longest of the batch
+    "dr/truncated": 0.0,
     "timing_s/step": 4.0,
     "perf/throughput": 9.0,
 }
@@ -89,6 +91,7 @@ def test_a_step_has_its_parts_its_groups_and_its_pace(verl, measured):
             "train/learning_rate": 1e-6,
             "train/grad_norm": 2.0,
             "train/response_length": 12.0,
+            "train/truncated": 0.0,
             "time/step_seconds": 4.0,
             "train/samples_per_second": 1.0,  # four answers in four seconds
             "train/reward": 1.0,

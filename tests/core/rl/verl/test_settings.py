@@ -57,6 +57,7 @@ SOURCE_A = {
     "reward.num_workers": 4,
     "trainer.v1.sampler.custom_sampler.path": "pkg://core.tuning.verl.guest.sampler",
     "trainer.v1.sampler.custom_sampler.name": "Strict",
+    "+trainer.v1.sampler.sampler_kwargs.max_response_length": 512,
     "trainer.device": "cuda",
     "trainer.nnodes": 1,
     "trainer.n_gpus_per_node": 4,
@@ -176,6 +177,7 @@ def test_the_same_recipe_without_a_gpu(keys):
         "actor_rollout_ref.rollout.name": "transformers",
         "actor_rollout_ref.rollout.agent.num_workers": 1,
         "reward.num_workers": 1,
+        "+trainer.v1.sampler.sampler_kwargs.poll_seconds": 0.2,
         "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
         "trainer.device": "cpu",
         "ray_kwargs.ray_init.num_cpus": 32,
@@ -236,3 +238,20 @@ def test_fp32_is_that_of_the_weights_too(keys):
     found = keys({"dtype": "fp32"})
 
     assert found["+actor_rollout_ref.actor.fsdp_config.mixed_precision"]["param_dtype"] == "fp32"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "algorithm.filter_groups.enable",
+        "trainer.v1.sampler.custom_sampler.path",
+        "reward.reward_manager.name",
+        "custom_reward_function.path",
+        "actor_rollout_ref.rollout.name",
+        "trainer.rollout_data_dir",
+        "trainer.default_local_dir",
+    ],
+)
+def test_no_override_undoes_what_keeps_a_failed_reward_from_being_a_score(keys, name):
+    with pytest.raises(RecipeError, match="is not to be changed there"):
+        keys({"overrides": {name: "x"}})

@@ -51,6 +51,13 @@ def test_a_form_that_is_lost_because_answers_are_cut_off_is_told_to_make_room(re
     assert found[0].remedies[0] == ("generation.max_new_tokens=1024", "now 512: 80% of the answers are cut off")
 
 
+@pytest.mark.parametrize(("given", "smaller"), [(None, 30), (15, 6), (1, 1)])
+def test_fewer_rows_at_a_time_are_advised_so_that_they_divide_a_change_of_the_weights(recipe, given, smaller):
+    trainer = {"type": "trl", "micro_batch_size": given}
+    made = recipe(trainer=trainer, batch_size=24, mini_batch_size=12, algorithm={"group_size": 5})
+    assert knobs(made)[0].smaller == smaller
+
+
 def test_for_memory_the_batch_comes_first_then_checkpointing_sharing_and_fewer_weights(recipe):
     fields = [knob.field for knob in knobs(recipe(trainer=VERL)) if knob.smaller != knob.value]
     assert fields == [

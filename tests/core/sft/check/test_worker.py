@@ -16,6 +16,13 @@ def test_a_fine_tuning_that_can_start_is_told_line_by_line(recipe, tmp_path):
     assert lines[3].startswith("estimate: 4 steps x 5 conversations, about ")  # 2 epochs x 10 rows / 5
 
 
+def test_a_batch_is_cut_as_the_training_cuts_it_and_its_last_one_may_be_small(recipe, tmp_path):
+    lines = seen(recipe(batch_size=8, trainer={"type": "trl", "micro_batch_size": 4}), tmp_path)
+    assert lines[3].startswith("estimate: 4 steps x 8 conversations, about ")
+    assert "for 2 checkpoints" in lines[4]  # one an epoch
+    seen(recipe(batch_size=64, trainer={"type": "trl", "micro_batch_size": 4}), tmp_path)
+
+
 def test_conversations_that_are_cut_are_told_with_their_share(recipe, tmp_path):
     (warning,) = [line for line in seen(recipe(max_length=100), tmp_path) if line.startswith("warning: ")]
     assert warning.startswith("warning: 30.0% of the conversations are cut at `max_length` (100), 0 of 10 before")

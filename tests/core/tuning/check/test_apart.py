@@ -49,6 +49,11 @@ def test_a_failure_comes_back_with_its_exit_code(checked):
     assert told == f"{ContractError.exit_code} error: no\n  at here\n\nhint: do\n"
 
 
+def test_no_failure_names_the_scratch_folder_that_is_gone(checked):
+    told = checked("raise ContractError('no', where=f'{folder}/rows/train.parquet: row 3')")
+    assert "\n  at rows/train.parquet: row 3\n" in told
+
+
 def test_a_check_that_dies_is_told_with_its_last_words(checked):
     told = checked("print('the end is near', flush=True); os._exit(9)")
     assert told.startswith("1 error: the check ended without a word of its own") and "| the end is near" in told

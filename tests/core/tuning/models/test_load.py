@@ -3,8 +3,9 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from core.errors import ArtifactError, DrError, Missing, RecipeError
+from core.errors import ArtifactError, DrError, Missing, RecipeError, UsageError
 from core.tuning.models.load import load
 from core.tuning.spec import Lora, Pretrained
 
@@ -67,9 +68,26 @@ def test_a_folder_without_a_model_is_told(tmp_path):
         load(spec(tmp_path), str(tmp_path))
 
 
+def test_a_path_that_is_not_there_is_no_name_on_the_hub():
+    with pytest.raises(ArtifactError, match="no such folder"):
+        load(spec("artifacts/my/nothing"), "artifacts/my/nothing")
+
+
 def test_a_model_that_writes_nothing_is_refused(small, tmp_path):
     place = copied(small, tmp_path / "encoder", model_type="clip_vision_model", architectures=["CLIPVisionModel"])
     with pytest.raises(DrError, match="no causal language model"):
+        load(spec(place), str(place))
+
+
+def test_a_model_whose_files_lack_weights_is_refused_and_not_drawn(small, tmp_path):
+    place = copied(small, tmp_path / "torn")
+    weights = load_file(place / "model.safetensors")
+    del weights["model.layers.0.mlp.up_proj.weight"]
+    save_file(weights, place / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UsageError, match=r"lack 1 of the model's weights, such as `model.layers.0.mlp.up_proj.weight`"):
+        load(spec(place), str(place))
+    (place / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(ArtifactError, match="no model can be loaded"):
         load(spec(place), str(place))
 
 

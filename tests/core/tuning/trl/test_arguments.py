@@ -30,6 +30,12 @@ def test_the_fields_of_a_recipe_are_the_arguments_of_both_trainers(tmp_path):
         assert found.gradient_checkpointing is False
 
 
+@pytest.mark.parametrize("schedule", [{"warm_up": 0.1}, {"warm_up_steps": 20}])
+def test_a_warm_up_lasts_as_many_steps_however_often_the_weights_change_in_each(tmp_path, schedule):
+    found = made(GRPOConfig, common(recipe(schedule=schedule), 200, tmp_path, updates=4), {})
+    assert (found.max_steps, found.warmup_steps) == (800, 80)
+
+
 @pytest.mark.parametrize("checkpointing", [True, False])
 def test_activations_are_kept_unless_the_recipe_says_otherwise(tmp_path, checkpointing):
     trainer = {"type": "trl", "device": "cpu", "gradient_checkpointing": checkpointing}

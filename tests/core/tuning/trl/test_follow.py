@@ -9,6 +9,7 @@ from core.tracking import open_tracker
 from core.tracking.record import read, series
 from core.tracking.spec import Tracking
 from core.tuning.spec import Checkpoints
+from core.tuning.trl import session
 from core.tuning.trl.follow import Follow, Plan
 from core.tuning.trl.store import Goal, Store
 from core.tuning.watch.tripped import Tripped
@@ -19,9 +20,6 @@ class Wire:
 
     def __init__(self, step=None, action="stop"):
         self.step, self.action, self.seen = step, action, []
-
-    def restore(self, rows):
-        """Nothing was before."""
 
     def see(self, step, values):
         self.seen.append((step, dict(values)))
@@ -120,3 +118,17 @@ def test_the_wire_sees_what_is_logged_with_its_step(run):
         (12, "train/loss"),
         (12, "eval/loss"),
     ]
+
+
+def test_what_an_earlier_session_was_warned_of_stays_among_the_warnings(tmp_path):
+    store = Store(tmp_path, Goal("eval/loss", lower=True), None)
+    written = store.unfinished / "checkpoint-4"
+    written.mkdir(parents=True)
+    TrainerState(global_step=4).save_to_json(str(written / "trainer_state.json"))
+    store.finish(4, {})
+    plan = Plan(4, 4, 8, 1, Checkpoints(), measures=False)
+    with open_tracker(Tracking(), tmp_path / "logs", {}) as tracker:
+        for step in range(1, 5):
+            tracker.log({"train/loss": 1.0}, step)
+        session.train(pytest.fail, store, store.begin({}), plan, tracker, Wire(2, "warn"), tmp_path)
+    assert [word.partition(";")[0] for word in store.ended()["warnings"]] == ["step 2: it falls"]

@@ -8,7 +8,7 @@ import pytest
 from core.errors import DrError, Missing, ProcessFailed
 from core.memory import Knob, OutOfMemory
 from core.process import Command
-from core.tracking import Tracking
+from core.tracking import Tracking, open_tracker
 from core.tracking.record import read, series
 from core.tuning.trl.store import Goal
 from core.tuning.verl import launch
@@ -66,12 +66,12 @@ class Training:
         )
 
     def run(self, program, done=0, beat=lambda: None):
-        lines = Lines(self.session.folder / METRICS)
         prelude = PRELUDE.format(folder=str(self.folder), metrics=str(self.session.folder / METRICS))
         command = Command((sys.executable, "-c", prelude + program))
 
-        def source(_):
-            return [(row["step"], renamed(row["data"], NAMES)) for row in lines.new()]
+        def source(session):
+            lines = Lines(session.folder / METRICS)
+            return lambda _: [(row["step"], renamed(row["data"], NAMES)) for row in lines.new()]
 
         launch.run(self.what, self.saved, command, self.session, source, done, beat)
 
@@ -175,12 +175,67 @@ def test_a_session_goes_on_where_the_one_before_has_saved(tmp_path):
     assert launch.outcome(second.saved, tmp_path)["best"] == {"step": 3, "value": 0.5}  # measured in the first
 
 
-def test_a_training_that_was_killed_after_its_last_step_takes_no_step_more(tmp_path):
-    training = Training(tmp_path)
-    training.saved.begin()
-    training.run("raise SystemExit(1)", done=6)
+@pytest.fixture
+def killed(tmp_path):
+    """What was logged of a session that was killed, and what verl wrote."""
 
-    assert training.saved.ended()["steps"] == 6
+    def make(logged, wrote):
+        session = Session.begin(tmp_path)
+        with open_tracker(Tracking(), tmp_path / "logs", {}) as tracker:
+            for step, values in logged:
+                tracker.log(values, step)
+        lines = [json.dumps({"step": step, "data": data}) + "\n" for step, data in wrote]
+        (session.folder / METRICS).write_text("".join(lines))
+        return session
+
+    return make
+
+
+def test_what_verl_wrote_after_we_were_killed_is_read_when_the_training_goes_on(tmp_path, killed):
+    # Step 1 was seen; 2 and 3 were not, and of those 3 is after the checkpoint: it is done again.
+    first = killed(
+        [(1, {"train/loss": 1.0})], [(1, {"loss": 1.0}), (2, {"loss": 2.0}), (2, {"val": 0.1}), (3, {"loss": 9.0})]
+    )
+    training = Training(tmp_path, steps=3, log_every=1)
+    training.run("save(2); step(3, loss=3.0, val=0.3); save(3)", done=2)
+
+    assert training.logged("train/loss") == {1: 1.0, 2: 2.0, 3: 3.0}
+    assert launch.outcome(training.saved, tmp_path)["best"]["value"] == 0.1  # measured when nobody looked
+    assert not first.folder.exists()
+    assert training.watch.restored == [1]
+    assert [step for step, _ in training.watch.seen] == [2, 2, 3]
+
+
+def test_of_the_last_step_that_was_seen_what_was_not_seen_is_added(tmp_path, killed):
+    killed(
+        [(1, {"train/loss": 1.0}), (2, {"train/loss": 2.0})],
+        [(1, {"loss": 1.0}), (2, {"loss": 2.0}), (2, {"val": 0.1})],
+    )
+    training = Training(tmp_path, steps=3, log_every=1)
+    training.run("save(2); step(3, loss=3.0); save(3)", done=2)
+
+    assert training.logged("train/loss") == {1: 1.0, 2: 2.0, 3: 3.0}
+    assert training.logged("eval/loss") == {2: 0.1}
+
+
+def test_a_step_between_two_values_of_the_log_counts_in_the_next_one(tmp_path, killed):
+    killed([(1, {"train/loss": 1.0})], [(1, {"loss": 1.0}), (2, {"loss": 2.0}), (3, {"loss": 3.0})])
+    training = Training(tmp_path, steps=4, log_every=4)
+    training.run("save(3); step(4, loss=4.0); save(4)", done=3)
+
+    assert training.logged("train/loss") == {1: 1.0, 4: 3.0}
+
+
+def test_a_training_that_was_killed_after_its_last_step_has_what_it_wrote_and_takes_no_step_more(tmp_path, killed):
+    killed([], [(1, {"loss": 1.0, "val": 0.5})])
+    training = Training(tmp_path, steps=1)
+    (tmp_path / "checkpoints/global_step_1").mkdir(parents=True)
+    (tmp_path / "checkpoints/latest_checkpointed_iteration.txt").write_text("1")
+    training.run("raise SystemExit(1)", done=1)
+
+    assert training.logged("train/loss") == {1: 1.0}
+    assert launch.outcome(training.saved, tmp_path)["best"] == {"step": 1, "value": 0.5}
+    assert training.saved.ended()["steps"] == 1
 
 
 def test_a_line_that_is_being_written_counts_when_it_is_whole(tmp_path):
