@@ -12,7 +12,10 @@ from core.tuning.spec import Checkpoints, Model, Rows, Schedule, Trainer, Trl, V
 
 
 class Grpo(Part):
-    """Group relative policy optimisation (Shao et al. 2024): an answer is held against others to the same prompt."""
+    """Group relative policy optimisation (Shao et al. 2024): an answer is held against others to the same prompt.
+
+    The loss is the mean over the tokens of a batch (Yu et al. 2025), where the paper has the mean over answers.
+    """
 
     type: Literal["grpo"] = "grpo"
     group_size: Annotated[int, Field(ge=2)] = 5

@@ -116,4 +116,8 @@ def concluded(
     conclude(best.path, spec, base, folder, prompts)
     store.slim()
     log.info("the model is that of step %d (%s)", best.step, best.told or "the last one: nothing was held out")
-    return {**over, "best": {"step": best.step, "value": best.measured.get(goal.by)}}
+    partial, whole = f"{folder.name}/", f"{folder.name.removesuffix('.partial')}/"
+    warned = [word.replace(partial, whole) for word in over["warnings"]]  # the folder is renamed when it is whole
+    for word in warned:  # until now they stood in the log of the trainer's process alone
+        log.warning("%s", word)
+    return {**over, "warnings": warned, "best": {"step": best.step, "value": best.measured.get(goal.by)}}
