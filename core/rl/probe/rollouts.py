@@ -17,6 +17,7 @@ from core.reward.scorer import Scorer
 from core.reward.spec import Reward
 from core.rl.probe.asking import response
 from core.rl.probe.questions import Question
+from core.rl.rollouts import row
 from core.text import answer as contract
 
 BATCH = 2048
@@ -41,19 +42,7 @@ class Rollout:
 
     def row(self) -> dict[str, Any]:
         """A line of rollouts.jsonl."""
-        sample, scored = self.sample, self.scored
-        return {
-            "group": self.question.id,
-            "sample": self.number,
-            "query": sample.query,
-            "response": sample.response,
-            "ground_truth": sample.truth,
-            "data_source": sample.data_source,
-            "extra_info": sample.extra,
-            "rewritten": scored.query,
-            "score": scored.total,
-            "parts": scored.parts,
-        }
+        return row(self.question.id, self.number, self.sample, self.scored)
 
 
 def originals(scorer: Scorer, reward: Reward, questions: Sequence[Question]) -> list[Rollout]:

@@ -1,5 +1,4 @@
 """GRPO by TRL, in a process of its own: `launch` starts it, `worker` is it.
 
-`reward` is what TRL calls for every batch, `searcher` the tool, `trainer` TRL's with greedy measuring, `rollouts` keeps
-answers with what they earned.
+`reward` is what TRL calls for every batch, `searcher` the tool, `trainer` TRL's with greedy measuring.
 """

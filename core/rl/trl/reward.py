@@ -13,7 +13,7 @@ from typing import Any
 from core.errors import DrError
 from core.reward.sample import Sample, Scored
 from core.reward.scorer import Scorer
-from core.rl.trl.rollouts import Rollouts, row
+from core.rl.rollouts import Rollouts, row
 
 Numbers = dict[str, list[float]]
 """Metric -> a value for each answer."""
@@ -92,7 +92,7 @@ class Kept:
         seen: dict[int, int] = defaultdict(int)
         lines = []
         for place, sample, item in list(zip(rows, samples, scored, strict=True))[: self._number]:
-            lines.append(row(step, str(place), seen[place], sample, item))
+            lines.append({"step": step, **row(str(place), seen[place], sample, item)})
             seen[place] += 1
         self._rollouts.append(lines)
 

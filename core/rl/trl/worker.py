@@ -14,23 +14,23 @@ from core import digest, worker
 from core.artifact.files import LOGS
 from core.reward.scorer import Scorer
 from core.rl.recipe import Grpo, Recipe
+from core.rl.rollouts import Rollouts
 from core.rl.tool.search import Search, cut_at
 from core.rl.trl import questions, searcher
 from core.rl.trl.launch import GOAL, steps, steps_an_epoch
 from core.rl.trl.names import Renamed
 from core.rl.trl.questions import Questions
 from core.rl.trl.reward import Kept, Reward, names
-from core.rl.trl.rollouts import Rollouts
 from core.rl.trl.trainer import Trainer
 from core.rl.watch import Wires, knobs
 from core.tuning.models.load import Loaded, load
 from core.tuning.models.start import fingerprint
 from core.tuning.spec import Pretrained
+from core.tuning.trained import trl_of
 from core.tuning.trl import session
 from core.tuning.trl.arguments import FIELDS, common, made, micro_batches
 from core.tuning.trl.follow import Follow, Plan
 from core.tuning.trl.store import Store
-from core.tuning.trl.trained import trl_of
 
 ROLLOUTS = "rollouts.jsonl"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.rl.trl.rollouts import Rollouts
+from core.rl.rollouts import Rollouts
 from core.text.answer import read
 from core.tuning.verl.follow import Lines
 from core.tuning.verl.session import SCORED

@@ -12,7 +12,7 @@ from core.reward import door
 from core.rl import watch
 from core.rl.job import Job
 from core.rl.recipe import Recipe
-from core.rl.trl.rollouts import Rollouts
+from core.rl.rollouts import Rollouts
 from core.rl.verl.measured import Measured
 from core.rl.verl.rollouts import Keeper
 from core.rl.verl.settings import plan, settings, verl_of

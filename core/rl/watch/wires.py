@@ -7,7 +7,6 @@ from core.reward.parts.spec import Format
 from core.rl.probe.extent import of_reward
 from core.rl.recipe import Recipe
 from core.rl.watch import advice
-from core.tracking.record import Row
 from core.tuning.watch.loss import no_number
 from core.tuning.watch.series import Series, Window
 from core.tuning.watch.tripped import Action, Tripped
@@ -49,11 +48,6 @@ class Wires:
     def stopped(self) -> Tripped | None:
         """What ended the training, or ended it in an earlier session; None: it may go on."""
         return next((tripped for tripped in self.tripped.values() if tripped.action == "stop"), None)
-
-    def restore(self, rows: Iterable[Row]) -> None:
-        """Take the rows of an earlier session that hold (`core.tracking.record.read`), without telling again."""
-        for row in rows:
-            self.see(row.step, row.values)
 
     def see(self, step: int, values: Mapping[str, float]) -> list[Tripped]:
         """What trips over the values that were logged at `step`; steps count from 1, and rise."""

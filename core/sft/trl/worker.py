@@ -18,11 +18,11 @@ from core.sft.trl.launch import GOAL, steps, steps_an_epoch
 from core.sft.trl.trainer import Trainer
 from core.tuning.models.load import Loaded, load
 from core.tuning.models.start import fingerprint
+from core.tuning.trained import trl_of
 from core.tuning.trl import session
 from core.tuning.trl.arguments import FIELDS, common, made, micro_batches
 from core.tuning.trl.follow import Follow, Plan
 from core.tuning.trl.store import Store
-from core.tuning.trl.trained import trl_of
 from core.tuning.watch import advice
 from core.tuning.watch.loss import LossWatch
 

@@ -10,7 +10,7 @@ import torch
 from transformers import TrainingArguments
 
 from core.errors import Missing, RecipeError
-from core.tuning.trl.trained import Trained, trl_of
+from core.tuning.trained import Trained, trl_of
 
 FIELDS = {
     "output_dir": "out",

@@ -4,16 +4,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from core.tracking import Tracker
 from core.tuning.spec import Checkpoints
 from core.tuning.trl.store import Store
-from core.tuning.watch.tripped import Tripped
+from core.tuning.watch.tripped import Tripped, Watch
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +26,6 @@ NAMES = {
 """Values that every training logs, and their names in ours."""
 
 Values = Mapping[str, float]
-
-
-class Watch(Protocol):
-    """Sees what is logged, and says what is wrong with it; those of `core.tuning.watch` and `core.rl.watch` do."""
-
-    def see(self, step: int, values: Values) -> Sequence[Tripped]:
-        """Look at the values of a step, those of earlier sessions first."""
-
-    def end(self, step: int) -> Sequence[Tripped]:
-        """Look back at the whole training."""
 
 
 def renamed(logs: Values) -> dict[str, float]:

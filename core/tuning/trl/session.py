@@ -23,9 +23,10 @@ from core.tracking.record import read
 from core.tracking.tracker import METRICS
 from core.tuning.models.whole import conclude
 from core.tuning.spec import Model
-from core.tuning.trl.follow import Follow, Plan, Values, Watch, renamed
+from core.tuning.trained import Trained, trl_of
+from core.tuning.trl.follow import Follow, Plan, Values, renamed
 from core.tuning.trl.store import Goal, Store
-from core.tuning.trl.trained import Trained, trl_of
+from core.tuning.watch.tripped import Watch, seen
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def train(
     follow = Follow(plan, store, tracker, watch, rename=rename)
     step = _last(newest, plan)
     rows = read(folder / LOGS / METRICS) if newest else []
-    earlier = [word for row in rows if newest and row.step <= newest.step for word in watch.see(row.step, row.values)]
+    earlier = seen(watch, [row for row in rows if newest and row.step <= newest.step])
     if step is None:
         made = trainer(follow)
         made.train(resume_from_checkpoint=str(newest.path) if newest else None)

@@ -7,32 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from core.progress import Bar
 from core.tracking import Tracker
-from core.tracking.record import Row, Series
+from core.tracking.record import Series
 from core.tuning.verl.saved import Saved
-from core.tuning.watch.tripped import Tripped
+from core.tuning.watch.tripped import Tripped, Watch
 
 log = logging.getLogger(__name__)
 
 Values = Mapping[str, float]
 Source = Callable[[bool], Iterable[tuple[int, Values]]]
 """Steps that are new since the last call, with their values by our names; told whether verl has ended."""
-
-
-class Watch(Protocol):
-    """Sees what is logged, and says what is wrong with it."""
-
-    def restore(self, rows: Iterable[Row]) -> None:
-        """Take what earlier sessions have logged."""
-
-    def see(self, step: int, values: Values) -> Iterable[Tripped]:
-        """Look at the values of a step."""
-
-    def end(self, step: int) -> Iterable[Tripped]:
-        """Look back at the whole training."""
 
 
 @dataclass(frozen=True)

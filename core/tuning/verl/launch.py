@@ -17,9 +17,10 @@ from core.process import Command
 from core.tracking import Tracking, open_tracker
 from core.tracking.record import Series, read, series
 from core.tracking.tracker import METRICS
-from core.tuning.verl.follow import Follow, Plan, Source, Stopped, Watch
+from core.tuning.verl.follow import Follow, Plan, Source, Stopped
 from core.tuning.verl.saved import Saved
 from core.tuning.verl.session import Session
+from core.tuning.watch.tripped import Watch, seen
 
 LOG = "trainer.log"
 """What verl says, in logs/."""
@@ -70,7 +71,7 @@ def run(
             ended badly.
     """
     rows = [row for row in read(what.folder / LOGS / METRICS) if row.step <= done]
-    what.watch.restore(rows)
+    earlier = seen(what.watch, rows)
     logged = series(rows)
     with _followed(what, saved, source(session), done) as follow:
         follow.measured.update(logged.get(saved.goal.by, {}))
@@ -81,7 +82,7 @@ def run(
         follow.end()
     if follow.tripped and not saved.steps():
         raise follow.tripped[0].error()
-    saved.end({"steps": follow.step, "warnings": [str(word) for word in follow.tripped]})
+    saved.end({"steps": follow.step, "warnings": [str(word) for word in (*earlier, *follow.tripped)]})
 
 
 def outcome(saved: Saved, folder: Path) -> dict[str, Any]:

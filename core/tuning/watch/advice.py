@@ -1,26 +1,11 @@
 """What to try when a fine-tuning goes wrong, or memory runs out, as overrides: what all trainers of ours share."""
 
 from collections.abc import Iterator
-from typing import Protocol
 
 from core.memory import Knob
 from core.recipe.remedies import Line
-from core.tuning.spec import Model, Pretrained, Trainer, Trl, Verl
-
-
-class Trained(Protocol):
-    """What the recipes of `dr sft train` and `dr rl train` have in common here."""
-
-    @property
-    def model(self) -> Model: ...
-    @property
-    def trainer(self) -> Trainer: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def max_grad_norm(self) -> float: ...
+from core.tuning.spec import Pretrained, Trainer, Trl, Verl
+from core.tuning.trained import Trained
 
 
 def slower(recipe: Trained, why: str) -> Line:

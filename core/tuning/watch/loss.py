@@ -3,9 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping
 
-from core.tracking.record import Row
+from core.tuning.trained import Trained
 from core.tuning.watch import advice
-from core.tuning.watch.advice import Trained
 from core.tuning.watch.series import falls
 from core.tuning.watch.tripped import Tripped
 
@@ -19,16 +18,11 @@ def no_number(values: Mapping[str, float], names: Iterable[str]) -> tuple[str, f
 
 
 class LossWatch:
-    """Sees what is logged, step by step; a resumed run shows it the earlier rows first, by `restore`."""
+    """Sees what is logged, step by step; a resumed run shows it the earlier rows first (`seen`)."""
 
     def __init__(self, recipe: Trained) -> None:
         self._recipe = recipe
         self._losses: list[float] = []
-
-    def restore(self, rows: Iterable[Row]) -> None:
-        """Take the rows of `metrics.jsonl` that hold (`core.tracking.record.read`)."""
-        for row in rows:
-            self.see(row.step, row.values)
 
     def see(self, step: int, values: Mapping[str, float]) -> list[Tripped]:
         """What is wrong with the values of a step: nothing can be learned from a loss that is no number."""

@@ -1,11 +1,12 @@
 """What a watch says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from core.errors import DrError
 from core.recipe.remedies import Line, told
+from core.tracking.record import Row
 
 Action = Literal["warn", "stop"]
 
@@ -37,3 +38,20 @@ class Tripped:
     def error(self) -> DrError:
         """For a training that has nothing worth keeping."""
         return DrError(f"{self.sentence} at step {self.step}", hint=self.hint)
+
+
+class Watch(Protocol):
+    """Sees what is logged, and says what is wrong with it."""
+
+    def see(self, step: int, values: Mapping[str, float]) -> Iterable[Tripped]:
+        """Look at the values of a step, those of earlier sessions first."""
+        ...
+
+    def end(self, step: int) -> Iterable[Tripped]:
+        """Look back at the whole training."""
+        ...
+
+
+def seen(watch: Watch, rows: Iterable[Row]) -> list[Tripped]:
+    """What `watch` says of the rows of earlier sessions: it goes on as if there had been one session only."""
+    return [word for row in rows for word in watch.see(row.step, row.values)]

@@ -13,8 +13,8 @@ from core.reward.plain import plain
 from core.reward.sample import Sample
 from core.reward.scorer import Scorer
 from core.reward.spec import Reward as Spec
+from core.rl.rollouts import Rollouts
 from core.rl.trl.reward import Kept, Reward
-from core.rl.trl.rollouts import Rollouts
 
 GOOD = "<think>t</think><answer>{}</answer>"
 

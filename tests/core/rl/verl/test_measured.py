@@ -6,7 +6,7 @@ import pytest
 
 from core.reward import plain
 from core.reward.spec import Reward
-from core.rl.trl.rollouts import Rollouts
+from core.rl.rollouts import Rollouts
 from core.rl.verl.measured import Measured
 from core.rl.verl.rollouts import Keeper
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from core.rl.watch import Wires
+from core.rl.watch import Wires, seen
 from core.tracking.record import Record, read
 
 
@@ -127,7 +127,7 @@ def test_a_resumed_training_trips_where_it_would_have(recipe, series, rise, tmp_
         record.append({"train/reward": reward, "train/loss": 0.1}, step)
     record.close()
     wires = Wires(recipe())
-    wires.restore(read(tmp_path / "metrics.jsonl"))
+    seen(wires, read(tmp_path / "metrics.jsonl"))
     assert wires.tripped == {}
     found = [hit for step in range(116, 201) for hit in wires.see(step, {"train/reward": rewards[step - 1]})]
     assert [(hit.kind, hit.action, hit.step) for hit in found] == whole
@@ -140,6 +140,6 @@ def test_what_has_tripped_is_known_after_a_resume_and_not_told_again(recipe, tmp
         record.append({"train/reward": 0.3}, step)
     record.close()
     wires = Wires(recipe())
-    wires.restore(read(tmp_path / "metrics.jsonl"))
+    seen(wires, read(tmp_path / "metrics.jsonl"))
     assert [*wires.tripped] == ["flat"] and wires.stopped is None
     assert [hit for step in range(71, 200) for hit in wires.see(step, {"train/reward": 0.3})] == []

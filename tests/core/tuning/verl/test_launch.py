@@ -40,10 +40,7 @@ class Watch:
     """Stops at a step, or never."""
 
     def __init__(self, stop=None):
-        self.stop, self.seen, self.restored = stop, [], []
-
-    def restore(self, rows):
-        self.restored += [row.step for row in rows]
+        self.stop, self.seen = stop, []
 
     def see(self, step, values):
         self.seen.append((step, dict(values)))
@@ -170,9 +167,23 @@ def test_a_session_goes_on_where_the_one_before_has_saved(tmp_path):
     second = Training(tmp_path)
     second.run("step(4, loss=4.0); step(5, loss=5.0); step(6, loss=6.0); save(6); step(6, val=0.6)", done=3)
 
-    assert second.watch.restored == [1, 2, 3]
+    assert [step for step, _ in second.watch.seen][:4] == [1, 2, 3, 4]
     assert second.logged("train/loss") == {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0, 6: 5.5}
     assert launch.outcome(second.saved, tmp_path)["best"] == {"step": 3, "value": 0.5}  # measured in the first
+
+
+def test_what_an_earlier_session_tripped_over_is_told_at_the_end(tmp_path):
+    class Warned(Watch):
+        def see(self, step, values):
+            return [Tripped("flat", "warn", step, "it does not rise")] if step == 2 else []
+
+    with pytest.raises(ProcessFailed):
+        Training(tmp_path, Warned(), log_every=1).run("step(1, loss=1.0); step(2, loss=1.0); save(3); sys.exit(1)")
+    second = Training(tmp_path, Warned(), log_every=1)
+    second.run("[step(n, loss=1.0) for n in (4, 5, 6)]; save(6)", done=3)
+    assert [word.split(";")[0] for word in second.saved.ended()["warnings"]] == [
+        "step 2: it does not rise", "step 6: it did not rise",
+    ]  # fmt: skip
 
 
 @pytest.fixture
@@ -202,8 +213,7 @@ def test_what_verl_wrote_after_we_were_killed_is_read_when_the_training_goes_on(
     assert training.logged("train/loss") == {1: 1.0, 2: 2.0, 3: 3.0}
     assert launch.outcome(training.saved, tmp_path)["best"]["value"] == 0.1  # measured when nobody looked
     assert not first.folder.exists()
-    assert training.watch.restored == [1]
-    assert [step for step, _ in training.watch.seen] == [2, 2, 3]
+    assert [step for step, _ in training.watch.seen] == [1, 2, 2, 3]
 
 
 def test_of_the_last_step_that_was_seen_what_was_not_seen_is_added(tmp_path, killed):

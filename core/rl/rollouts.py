@@ -1,4 +1,4 @@
-"""logs/rollouts.jsonl: answers of logged steps with what they earned, as `dr reward replay` reads them."""
+"""rollouts.jsonl: answers with what they earned, as `dr reward replay` reads them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,10 +8,9 @@ from typing import Any
 from core.reward.sample import Sample, Scored
 
 
-def row(step: int, group: str, number: int, sample: Sample, scored: Scored) -> dict[str, Any]:
+def row(group: str, number: int, sample: Sample, scored: Scored) -> dict[str, Any]:
     """A line: the `number`th answer to the prompt `group`. The score of one that is left out is null."""
     line = {
-        "step": step,
         "group": group,
         "sample": number,
         "query": sample.query,

@@ -1,4 +1,4 @@
-"""What the recipes of both trainings say, as far as TRL is concerned."""
+"""What the recipes of both trainings say."""
 
 from typing import Protocol
 
